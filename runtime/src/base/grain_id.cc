@@ -38,13 +38,11 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-void Update(XXH3_state_t* state, std::string_view part) {
-  std::array<unsigned char, 8> length{};
-  for (size_t i = 0; i < length.size(); ++i) {
-    length[i] = static_cast<unsigned char>(static_cast<uint64_t>(part.size()) >> (8 * i));
+void AppendPart(std::string_view part, std::string* out) {
+  for (int shift = 0; shift < 64; shift += 8) {
+    out->push_back(static_cast<char>(static_cast<uint64_t>(part.size()) >> shift));
   }
-  XXH3_64bits_update(state, length.data(), length.size());
-  XXH3_64bits_update(state, part.data(), part.size());
+  out->append(part);
 }
 
 }  // namespace
@@ -68,11 +66,11 @@ Status GrainId::Validate() const {
 }
 
 uint64_t StableHash(const GrainId& id, uint64_t seed) {
-  XXH3_state_t state;
-  XXH3_64bits_reset_withSeed(&state, seed);
-  Update(&state, id.kind);
-  Update(&state, id.key);
-  return XXH3_64bits_digest(&state);
+  std::string bytes;
+  bytes.reserve(2 * sizeof(uint64_t) + id.kind.size() + id.key.size());
+  AppendPart(id.kind, &bytes);
+  AppendPart(id.key, &bytes);
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
 std::string Epoch::ToString() const {
