@@ -71,6 +71,8 @@ struct UserMessage {
 
 struct UserReply {
   Status status;
+  // False: no peer answered, the status was made here (UNAVAILABLE surely not sent, DEADLINE_EXCEEDED unknown).
+  bool from_peer = false;
   std::string body;
   SenderStamp sender;
 };
