@@ -38,11 +38,12 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-void AppendPart(std::string_view part, std::string* out) {
+// Writes the length, eight bytes little endian, then the bytes; returns the end.
+char* PutPart(std::string_view part, char* out) {
   for (int shift = 0; shift < 64; shift += 8) {
-    out->push_back(static_cast<char>(static_cast<uint64_t>(part.size()) >> shift));
+    *out++ = static_cast<char>(static_cast<uint64_t>(part.size()) >> shift);
   }
-  out->append(part);
+  return std::ranges::copy(part, out).out;
 }
 
 }  // namespace
@@ -66,11 +67,17 @@ Status GrainId::Validate() const {
 }
 
 uint64_t StableHash(const GrainId& id, uint64_t seed) {
-  std::string bytes;
-  bytes.reserve(2 * sizeof(uint64_t) + id.kind.size() + id.key.size());
-  AppendPart(id.kind, &bytes);
-  AppendPart(id.key, &bytes);
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+  const size_t size = 2 * sizeof(uint64_t) + id.kind.size() + id.key.size();
+  // A valid id always fits: every call of a grain hashes, none of them allocates.
+  std::array<char, 2 * sizeof(uint64_t) + kKindBytesMax + kKeyBytesMax> inlined;
+  std::string allocated;
+  char* bytes = inlined.data();
+  if (size > inlined.size()) {
+    allocated.resize(size);
+    bytes = allocated.data();
+  }
+  PutPart(id.key, PutPart(id.kind, bytes));
+  return XXH3_64bits_withSeed(bytes, size, seed);
 }
 
 std::string Epoch::ToString() const {
