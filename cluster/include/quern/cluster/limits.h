@@ -20,9 +20,9 @@ inline constexpr uint32_t kPartitionCount = 256;
 // A view that claims more was not written by us.
 inline constexpr uint32_t kPartitionCountMax = 1 << 16;
 
-// Past writes remembered in a record, so that a writer can settle an unknown outcome although
-// others have written since.
-inline constexpr int kRecentWritesMax = 64;
+// Past writes remembered in the view, so that a joiner can settle an unknown outcome although many
+// others have joined since.
+inline constexpr int kViewRecentWritesMax = 64;
 
 // Renewals with unknown outcome that a lease remembers; the oldest are surely refused by then.
 inline constexpr size_t kUnsettledRenewalsMax = 16;

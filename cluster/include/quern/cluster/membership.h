@@ -33,6 +33,7 @@
 
 #include "quern/cluster/control_plane.h"
 #include "quern/cluster/limits.h"
+#include "quern/cluster/store_incarnation.h"
 #include "quern/cluster/view.h"
 #include "quern/remoting/network.h"
 #include "quern/runtime/clock.h"
@@ -95,10 +96,9 @@ class MembershipObserver {
 };
 
 struct MembershipOptions {
-  // "<cluster>.<incarnation id>": what every key of this control plane begins with.
-  std::string key_prefix;
-  uint64_t control_plane_incarnation = 0;
-  Member self;  // state and incarnation are filled in
+  std::string cluster_id;
+  StoreIdentity store;  // from OpenStoreIncarnation on `records`
+  Member self;          // state and incarnation are filled in
   LeaseTimes lease;
   uint32_t partition_count = kPartitionCount;         // used by whoever creates the view
   Duration record_timeout = std::chrono::seconds(2);  // of one operation on the view record

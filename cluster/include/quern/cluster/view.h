@@ -74,9 +74,6 @@ struct View {
 
 using ViewPtr = std::shared_ptr<const View>;  // one view, read by all layers and threads
 
-// 32 hexadecimal digits.
-std::string ToHex(const remoting::ProcessId& process);
-
 }  // namespace quern::cluster
 
 #endif  // QUERN_CLUSTER_VIEW_H_
