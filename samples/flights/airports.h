@@ -6,8 +6,8 @@
 //
 // Constant after Load; copies share nothing. Load blocks the thread.
 
-#ifndef SAMPLES_FLIGHTS_AIRPORTS_H_
-#define SAMPLES_FLIGHTS_AIRPORTS_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_AIRPORTS_H_
+#define QUERN_SAMPLES_FLIGHTS_AIRPORTS_H_
 
 #include <map>
 #include <optional>
@@ -45,4 +45,4 @@ class Airports {
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_AIRPORTS_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_AIRPORTS_H_

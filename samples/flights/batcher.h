@@ -8,8 +8,8 @@
 //
 // Owner only.
 
-#ifndef SAMPLES_FLIGHTS_BATCHER_H_
-#define SAMPLES_FLIGHTS_BATCHER_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_BATCHER_H_
+#define QUERN_SAMPLES_FLIGHTS_BATCHER_H_
 
 #include <functional>
 #include <map>
@@ -44,4 +44,4 @@ class Batcher {
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_BATCHER_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_BATCHER_H_

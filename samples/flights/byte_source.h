@@ -6,8 +6,8 @@
 //
 // Owner only. Open and Read block the thread.
 
-#ifndef SAMPLES_FLIGHTS_BYTE_SOURCE_H_
-#define SAMPLES_FLIGHTS_BYTE_SOURCE_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_BYTE_SOURCE_H_
+#define QUERN_SAMPLES_FLIGHTS_BYTE_SOURCE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -55,4 +55,4 @@ class LineSource {
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_BYTE_SOURCE_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_BYTE_SOURCE_H_

@@ -9,8 +9,8 @@
 //
 // Owner only. Blocks the thread.
 
-#ifndef SAMPLES_FLIGHTS_FLIGHT_CSV_H_
-#define SAMPLES_FLIGHTS_FLIGHT_CSV_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_FLIGHT_CSV_H_
+#define QUERN_SAMPLES_FLIGHTS_FLIGHT_CSV_H_
 
 #include <cstdint>
 #include <memory>
@@ -74,4 +74,4 @@ class FlightCsv {
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_FLIGHT_CSV_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_FLIGHT_CSV_H_

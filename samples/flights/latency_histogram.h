@@ -1,8 +1,8 @@
 // Latencies in log-linear buckets, 16 to the octave (at most 6 % wide), that several readers' can
 // be added up. Owner only.
 
-#ifndef SAMPLES_FLIGHTS_LATENCY_HISTOGRAM_H_
-#define SAMPLES_FLIGHTS_LATENCY_HISTOGRAM_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_LATENCY_HISTOGRAM_H_
+#define QUERN_SAMPLES_FLIGHTS_LATENCY_HISTOGRAM_H_
 
 #include <algorithm>
 #include <bit>
@@ -61,4 +61,4 @@ class LatencyHistogram {
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_LATENCY_HISTOGRAM_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_LATENCY_HISTOGRAM_H_

@@ -1,7 +1,7 @@
 // Every bound of the flights sample, named.
 
-#ifndef SAMPLES_FLIGHTS_LIMITS_H_
-#define SAMPLES_FLIGHTS_LIMITS_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_LIMITS_H_
+#define QUERN_SAMPLES_FLIGHTS_LIMITS_H_
 
 #include <chrono>
 #include <cstddef>
@@ -26,4 +26,4 @@ inline constexpr uint64_t kFreeBytesMin = 256ULL << 20;
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_LIMITS_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_LIMITS_H_

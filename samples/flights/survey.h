@@ -6,8 +6,8 @@
 //
 // Blocks the thread for as long as it takes to read the file.
 
-#ifndef SAMPLES_FLIGHTS_SURVEY_H_
-#define SAMPLES_FLIGHTS_SURVEY_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_SURVEY_H_
+#define QUERN_SAMPLES_FLIGHTS_SURVEY_H_
 
 #include <array>
 #include <cstdint>
@@ -42,4 +42,4 @@ quern::StatusOr<Survey> TakeSurvey(const std::string& path, FlightCsv::Options o
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_SURVEY_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_SURVEY_H_

@@ -1,7 +1,7 @@
 // How an airport counts: what a batch of events adds to its totals. Plain functions of values.
 
-#ifndef SAMPLES_FLIGHTS_TOTALS_H_
-#define SAMPLES_FLIGHTS_TOTALS_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_TOTALS_H_
+#define QUERN_SAMPLES_FLIGHTS_TOTALS_H_
 
 #include <cstdint>
 
@@ -32,4 +32,4 @@ uint32_t BusiestHour(const v1::AirportTotals& totals);
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_TOTALS_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_TOTALS_H_

@@ -6,8 +6,8 @@
 //
 // Recompute blocks the thread.
 
-#ifndef SAMPLES_FLIGHTS_VERIFIER_H_
-#define SAMPLES_FLIGHTS_VERIFIER_H_
+#ifndef QUERN_SAMPLES_FLIGHTS_VERIFIER_H_
+#define QUERN_SAMPLES_FLIGHTS_VERIFIER_H_
 
 #include <array>
 #include <cstdint>
@@ -42,4 +42,4 @@ std::vector<std::string> Compare(const std::map<std::string, ExpectedTotals>& ex
 
 }  // namespace flights
 
-#endif  // SAMPLES_FLIGHTS_VERIFIER_H_
+#endif  // QUERN_SAMPLES_FLIGHTS_VERIFIER_H_

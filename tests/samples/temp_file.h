@@ -1,7 +1,7 @@
 // A file with given bytes in a folder of its own, gone with the object.
 
-#ifndef TESTS_SAMPLES_TEMP_FILE_H_
-#define TESTS_SAMPLES_TEMP_FILE_H_
+#ifndef QUERN_TESTS_SAMPLES_TEMP_FILE_H_
+#define QUERN_TESTS_SAMPLES_TEMP_FILE_H_
 
 #include <cstdlib>
 #include <filesystem>
@@ -42,4 +42,4 @@ inline constexpr std::string_view kFlightsHeader =
 
 }  // namespace flights
 
-#endif  // TESTS_SAMPLES_TEMP_FILE_H_
+#endif  // QUERN_TESTS_SAMPLES_TEMP_FILE_H_
