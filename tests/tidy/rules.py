@@ -85,7 +85,7 @@ MACHINE_PATH = r"(?<![\w.])/(?:work|root|home)/\w"
 LINES_WARN = 500
 LINES_MAX = 800
 FUNCTION_LINES_MAX = 70
-BANNER_LINES_MIN = 3
+BANNER_LINES_MIN = 1
 
 
 @dataclass(frozen=True)

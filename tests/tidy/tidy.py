@@ -202,8 +202,8 @@ def check_guard(source):
         yield Finding("guard", source.path, 1, f"no include guard ({expected})")
     elif source.is_public and match.group(1) != expected:
         yield Finding("guard", source.path, 1, f"guard {match.group(1)} should be {expected}")
-    elif not (match.group(1).startswith("QUERN_") and match.group(1).endswith(expected)):
-        yield Finding("guard", source.path, 1, f"guard {match.group(1)} should begin with QUERN_ and end with {expected}")
+    elif not match.group(1).endswith(expected):
+        yield Finding("guard", source.path, 1, f"guard {match.group(1)} should end with {expected}")
 
 
 def check_banner(source):
@@ -235,7 +235,7 @@ def check_dead_headers(sources):
 def check_guards_unique(sources):
     seen = {}
     for source in sources:
-        match = re.search(r"^\s*#ifndef\s+(QUERN_\w+_H_)\s*$", "\n".join(source.code), re.MULTILINE)
+        match = re.search(r"^\s*#ifndef\s+(\w+_H_)\s*$", "\n".join(source.code), re.MULTILINE)
         if source.is_header and match:
             other = seen.setdefault(match.group(1), source.path)
             if other != source.path:
