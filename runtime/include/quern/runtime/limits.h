@@ -1,0 +1,40 @@
+// Every bound of the runtime, by name. A bound that a user may move is an option whose default
+// stands here.
+
+#ifndef QUERN_RUNTIME_LIMITS_H_
+#define QUERN_RUNTIME_LIMITS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "quern/runtime/clock.h"
+
+namespace quern {
+
+inline constexpr size_t kMessageBytesMax = 4096;    // of a message or reply by value; box the rest
+inline constexpr size_t kMessageAlignmentMax = 16;  // of a message
+inline constexpr int kTurnMessagesMax = 32;         // then the actor goes to the back of the queue
+inline constexpr Duration kTurnTimeMax = std::chrono::milliseconds(1);
+inline constexpr Duration kAskTimeoutDefault = std::chrono::seconds(5);
+inline constexpr int kCallChainMax = 32;  // asks that wait on one another
+inline constexpr size_t kActorNameBytesMax = 255;
+inline constexpr size_t kRunnersMax = 4096;    // fibers a worker; so many handlers may wait
+inline constexpr size_t kRunnersIdleMax = 64;  // kept for reuse a worker
+inline constexpr size_t kRunnerStackBytes = 64 * 1024;
+inline constexpr size_t kSanitizedRunnerStackBytes = 256 * 1024;
+inline constexpr int kRestartsMax = 10;  // within kRestartWindow, then stop
+inline constexpr Duration kRestartWindow = std::chrono::minutes(1);
+inline constexpr Duration kRestartBackoffMin = std::chrono::milliseconds(50);
+inline constexpr Duration kRestartBackoffMax = std::chrono::seconds(30);
+inline constexpr size_t kTimersPerActorMax = 1024;
+inline constexpr size_t kDeadLetterGroupsMax = 64;  // (target, message) pairs told apart in the log
+inline constexpr Duration kDeadLetterLogEvery = std::chrono::seconds(10);  // a group
+inline constexpr size_t kSenderEpochsMax = 65536;  // grains whose highest epoch is remembered
+inline constexpr size_t kMagazineEnvelopes = 256;  // a size class of a worker
+inline constexpr size_t kDepotMagazinesMax = 64;   // a size class, shared by the workers
+inline constexpr size_t kWorkersMax = 256;
+
+}  // namespace quern
+
+#endif  // QUERN_RUNTIME_LIMITS_H_

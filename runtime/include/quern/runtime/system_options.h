@@ -1,0 +1,30 @@
+// What a System is made of. Everything has a default that suits production.
+
+#ifndef QUERN_RUNTIME_SYSTEM_OPTIONS_H_
+#define QUERN_RUNTIME_SYSTEM_OPTIONS_H_
+
+#include <string>
+
+#include "quern/runtime/clock.h"
+#include "quern/runtime/limits.h"
+
+namespace quern {
+
+class Logger;
+class Random;
+class StateStore;
+
+struct SystemOptions {
+  std::string name = "quern";
+  int workers = 0;  // 0: the CPU quota of the cgroup, else the hardware's threads
+  // The four below outlive the System; null means the default.
+  Clock* clock = nullptr;             // SystemClock()
+  Random* random = nullptr;           // SystemRandom()
+  Logger* logger = nullptr;           // warnings and errors to standard error
+  StateStore* state_store = nullptr;  // in memory, gone with the System
+  Duration default_ask_timeout = kAskTimeoutDefault;
+};
+
+}  // namespace quern
+
+#endif  // QUERN_RUNTIME_SYSTEM_OPTIONS_H_

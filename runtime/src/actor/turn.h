@@ -1,0 +1,40 @@
+// One run of an actor (or activation) on a runner fiber: what Ask, Context and the sender's stamp
+// look at. It stands on the runner's stack; the worker's `turn` points to the one that runs now and
+// follows every fiber switch (WorkerAlgorithm::pick_next).
+
+#ifndef QUERN_RUNTIME_SRC_ACTOR_TURN_H_
+#define QUERN_RUNTIME_SRC_ACTOR_TURN_H_
+
+#include "quern/runtime/clock.h"
+#include "quern/runtime/internal/cell.h"
+
+namespace quern::internal {
+
+class CallChain;
+class MailboxCell;
+class Waiter;
+class Worker;
+
+struct Turn {
+  MailboxCell* cell = nullptr;
+  Worker* worker = nullptr;
+  Envelope* envelope = nullptr;      // being handled; null in OnStart, OnStop, tasks
+  Time deadline = kNever;            // of the ask being handled: nested asks shrink to it
+  CallChain* inner_chain = nullptr;  // made by the first ask of this handler; counted
+  Waiter* parked_on = nullptr;       // a cancellable wait of this turn
+  bool cancellable = true;           // false in OnStop, which may still ask
+  bool cancelled = false;            // its actor has been asked to stop while a handler runs
+  // The cell under construction: its Actor base picks it up.
+  MailboxCell* constructing = nullptr;
+};
+
+// The running turn, or null: on a plain thread, or on a worker outside a turn.
+Turn* CurrentTurn();
+
+// Begins and ends the handling of one envelope inside a turn: deadline, chain.
+void BeginMessage(Turn& turn, Envelope* envelope);
+void EndMessage(Turn& turn);
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_ACTOR_TURN_H_

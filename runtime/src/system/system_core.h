@@ -1,0 +1,89 @@
+// What every part of a running system shares: clock, logger, workers, dead letters, the router, the
+// grain host. Counted: cells hold it, so a Ref that outlives the System still answers.
+
+#ifndef QUERN_RUNTIME_SRC_SYSTEM_SYSTEM_CORE_H_
+#define QUERN_RUNTIME_SRC_SYSTEM_SYSTEM_CORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "quern/runtime/clock.h"
+#include "quern/runtime/internal/cell.h"
+#include "quern/runtime/logger.h"
+#include "quern/runtime/network_port.h"
+#include "quern/runtime/random.h"
+#include "quern/runtime/state_store.h"
+#include "quern/runtime/system_options.h"
+
+namespace quern::internal {
+
+class ActorCell;
+class ActorKinds;
+class DeadLetters;
+class GrainHost;
+class Scheduler;
+class SenderEpochs;
+
+class SystemCore {
+ public:
+  // Starts the workers. The caller owns one count.
+  static SystemCore* Start(SystemOptions options);
+
+  void AddRef() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void Release();
+
+  // Stops every grain and actor, then the workers. Blocks the thread; idempotent; never on a
+  // worker.
+  void Stop();
+  // From the moment Stop() begins: spawns and grain calls are refused.
+  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+
+  // Valid until Stop() has returned.
+  const SystemOptions& options() const { return options_; }
+  Clock& clock() const { return *options_.clock; }
+  Random& random() const { return *options_.random; }
+  Logger& logger() const { return *options_.logger; }
+  StateStore* state_store() const { return options_.state_store; }
+  Scheduler& scheduler() const { return *scheduler_; }
+  DeadLetters& dead_letters() const { return *dead_letters_; }
+  SenderEpochs& sender_epochs() const { return *sender_epochs_; }
+  ActorKinds& actor_kinds() const { return *actor_kinds_; }
+  GrainHost& grain_host() const { return *grain_host_; }
+  NetworkPort& network_port() const { return *network_port_; }
+  ActorCell& root() const { return *root_; }
+
+  // Null: no network. Read once and used at once.
+  Router* router() const { return router_.load(std::memory_order_acquire); }
+  void SetRouter(Router* router) { router_.store(router, std::memory_order_release); }
+
+  // Where a grain's message goes: the router, or without one the local host.
+  Delivery RouteGrain(const GrainId& id, Message message);
+
+  static uint64_t NextCellId();
+
+ private:
+  explicit SystemCore(SystemOptions options);
+  ~SystemCore();
+
+  SystemOptions options_;
+  std::atomic<uint32_t> refs_{1};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopped_{false};
+  std::atomic<Router*> router_{nullptr};
+  std::unique_ptr<Logger> own_logger_;
+  std::unique_ptr<StateStore> own_state_store_;
+  std::unique_ptr<DeadLetters> dead_letters_;
+  std::unique_ptr<SenderEpochs> sender_epochs_;
+  std::unique_ptr<ActorKinds> actor_kinds_;
+  std::unique_ptr<GrainHost> grain_host_;
+  std::unique_ptr<NetworkPort> network_port_;
+  std::unique_ptr<Scheduler> scheduler_;
+  CellPtr<ActorCell> root_;
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_SYSTEM_SYSTEM_CORE_H_
