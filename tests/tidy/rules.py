@@ -82,6 +82,10 @@ PLACEHOLDER = r"\b(?:TODO|FIXME|XXX)\b"
 # Paths of somebody's machine.
 MACHINE_PATH = r"(?<![\w.])/(?:work|root|home)/\w"
 
+# Pages whose table rows end with the tests that show them, or with these words.
+PAGES_WITH_PROOF = ("docs/features.md", "docs/failures.md")
+NO_PROOF = "no test yet"
+
 LINES_WARN = 500
 LINES_MAX = 800
 FUNCTION_LINES_MAX = 70

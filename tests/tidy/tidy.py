@@ -242,25 +242,26 @@ def check_guards_unique(sources):
                 yield Finding("guard", source.path, 1, f"guard {match.group(1)} is also that of {other}")
 
 
-def check_features(documents, sources):
-    """docs/features.md: each row names a test, and each named test exists."""
-    page = documents.get("docs/features.md")
-    if page is None:
-        return
+def check_proofs(documents, sources):
+    """docs/features.md and docs/failures.md: each row of a table names tests in its last column, and they exist."""
     known = {f"{m.group(1)}.{m.group(2)}" for source in sources for m in TEST_CASE.finditer(source.text)}
     for path, text in documents.items():
         if path.endswith("CMakeLists.txt"):
             known.update(CTEST_NAME.findall(text))
-    for number, line in enumerate(page.split("\n"), 1):
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if not line.startswith("|") or len(cells) < 2 or set(cells[0]) <= set("-: ") or cells[0].lower() == "capability":
-            continue
-        names = re.findall(r"`([\w.-]+)`", cells[-1])
-        if not names:
-            yield Finding("features", "docs/features.md", number, f"\"{cells[0]}\" names no test")
-        for name in names:
-            if name not in known:
-                yield Finding("features", "docs/features.md", number, f"there is no test {name}")
+    for path in rules.PAGES_WITH_PROOF:
+        lines = documents.get(path, "").split("\n")
+        for number, line in enumerate(lines, 1):
+            is_row = line.startswith("|") and not set(line) <= set("|-: ")
+            is_head = number < len(lines) and lines[number].startswith("|") and set(lines[number]) <= set("|-: ")
+            if not is_row or is_head:
+                continue
+            proof = line.strip().strip("|").split("|")[-1]
+            names = re.findall(r"`([\w.-]+)`", proof)
+            if not names and rules.NO_PROOF not in proof:
+                yield Finding("proof", path, number, f"the row names no test; write \"{rules.NO_PROOF}\" if that is so")
+            for name in names:
+                if name not in known:
+                    yield Finding("proof", path, number, f"there is no test {name}")
 
 
 def check_hello(documents, sources):
@@ -305,7 +306,7 @@ def check_tree(files, exceptions=rules.EXCEPTIONS):
             findings += check_placeholders(Source(path, text))
     findings += check_dead_headers(sources)
     findings += check_guards_unique(sources)
-    findings += check_features(documents, sources)
+    findings += check_proofs(documents, sources)
     findings += check_hello(documents, sources)
     findings += check_links(documents, lambda path: path in files or any(f.startswith(path + "/") for f in files))
     return sorted(excuse(findings, exceptions), key=lambda f: (f.warning, f.path, f.line))
