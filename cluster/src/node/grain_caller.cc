@@ -61,6 +61,8 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
 
   void Forget(const GrainId& id, const Epoch& epoch) { locations_.Erase(id, epoch); }
 
+  void ForgetProcess(const remoting::ProcessId& process) { locations_.EraseProcess(process); }
+
   void Stop() {
     for (Shard& shard : shards_) {
       std::unordered_map<GrainId, std::deque<CallPtr>, GrainIdHash> waiting;
@@ -262,6 +264,9 @@ Delivery GrainCaller::Route(const GrainId& id, Message message) {
   return impl_->Route(id, std::move(message));
 }
 void GrainCaller::Forget(const GrainId& id, const Epoch& epoch) { impl_->Forget(id, epoch); }
+void GrainCaller::ForgetProcess(const remoting::ProcessId& process) {
+  impl_->ForgetProcess(process);
+}
 void GrainCaller::Stop() { impl_->Stop(); }
 
 }  // namespace quern::cluster

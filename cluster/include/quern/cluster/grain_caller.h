@@ -72,6 +72,9 @@ class GrainCaller {
   // The activation with this epoch has ended: the next call asks where the grain is.
   void Forget(const GrainId& id, const Epoch& epoch);
 
+  // That process has left the view.
+  void ForgetProcess(const remoting::ProcessId& process);
+
   // Fails what waits and whatever comes later with UNAVAILABLE. Executor only.
   void Stop();
 

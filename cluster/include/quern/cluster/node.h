@@ -49,6 +49,9 @@ struct NodeOptions {
   ControlPlane* leases = nullptr;
   LeaseTimes lease;
   Duration join_timeout = std::chrono::seconds(30);
+  // This process was removed from the view: it serves nothing any more. Runs on the executor, once.
+  // To go on, destroy the node and start another.
+  std::function<void(const Status& why)> on_evicted;
   Clock* clock = &SystemClock();
   Random* random = &SystemRandom();
   Logger* logger = &NullLogger();

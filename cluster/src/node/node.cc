@@ -1,0 +1,271 @@
+#include "quern/cluster/node.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <absl/synchronization/notification.h>
+#include <absl/time/time.h>
+
+#include "node/node_impl.h"
+#include "quern/cluster/actor_address.h"
+#include "quern/runtime/system.h"
+
+namespace quern::cluster {
+namespace {
+
+constexpr size_t kRemovedProcessesMax = 4096;
+constexpr Duration kDrainCheckEvery = std::chrono::milliseconds(10);
+
+remoting::ProcessId NewProcessId(Random& random) {
+  remoting::ProcessId id{};
+  const uint64_t halves[2] = {random.Next(), random.Next()};
+  std::memcpy(id.data(), halves, id.size());
+  return id;
+}
+
+Status Validate(const NodeOptions& options) {
+  if (options.cluster_id.empty())
+    return absl::InvalidArgumentError("node: NodeOptions::cluster_id is empty");
+  if (options.node_id.empty())
+    return absl::InvalidArgumentError("node: NodeOptions::node_id is empty");
+  if (options.records == nullptr || options.leases == nullptr) {
+    return absl::InvalidArgumentError(
+        "node: NodeOptions::records and ::leases, two connections to the control "
+        "plane, are required");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Node>> Node::Start(System& system, NodeOptions options) {
+  if (Status status = Validate(options); !status.ok()) return status;
+  auto node = std::make_unique<NodeImpl>(system, std::move(options));
+  if (Status status = node->Start(); !status.ok()) return status;
+  return node;
+}
+
+NodeImpl::NodeImpl(System& system, NodeOptions options)
+    : options_(std::move(options)),
+      system_(system),
+      port_(system.network_port()),
+      process_(OwnProcessIdentity()),
+      process_id_(NewProcessId(*options_.random)) {}
+
+NodeImpl::~NodeImpl() {
+  port_.SetServingUntil(Time::min());
+  port_.SetRouter(nullptr);
+  if (network_ != nullptr) {
+    RunOnExecutor(std::chrono::seconds(5), [this](const Membership::Done& done) {
+      if (caller_ != nullptr) caller_->Stop();
+      network_->Stop();
+      directory_.reset();
+      membership_.reset();
+      done(absl::OkStatus());
+    }).IgnoreError();
+  }
+  io_.Stop();
+}
+
+Status NodeImpl::Start() {
+  if (Status status = StartNetwork(); !status.ok()) return status;
+  caller_ = std::make_unique<GrainCaller>(GrainCaller::Options{}, *this, *network_, &port_,
+                                          executor(), *options_.clock);
+  if (Status status = Join(); !status.ok()) return status;
+  port_.SetRouter(this);
+  return absl::OkStatus();
+}
+
+Status NodeImpl::StartNetwork() {
+  remoting::Network::Options network;
+  network.identity.cluster_id = options_.cluster_id;
+  network.identity.datacenter = options_.datacenter;
+  network.identity.node_id = options_.node_id;
+  network.identity.process_id = process_id_;
+  network.listen_address = options_.listen_address;
+  network.logger = options_.logger;
+  auto started = remoting::Network::Start(std::move(network), io_.transport(), executor(),
+                                          *options_.clock, *options_.random, this);
+  if (!started.ok()) return started.status();
+  network_ = *std::move(started);
+  return absl::OkStatus();
+}
+
+Status NodeImpl::Join() {
+  const Duration limit = options_.join_timeout;
+  return RunOnExecutor(limit + limit / 2, [this, limit](const Membership::Done& done) {
+    const StoreIncarnationOptions store{.cluster = options_.cluster_id,
+                                        .timeout = limit,
+                                        .clock = options_.clock,
+                                        .random = options_.random};
+    OpenStoreIncarnation(
+        *options_.records, executor(), store, [this, limit, done](StatusOr<StoreIdentity> id) {
+          if (!id.ok()) return done(id.status());
+          directory_ = std::make_unique<Directory>(DirectoryOptions{.self = process_id_},
+                                                   executor(), *options_.clock, *options_.random,
+                                                   *options_.logger, this);
+          membership_ = std::make_unique<Membership>(
+              MembershipOptions{.cluster_id = options_.cluster_id,
+                                .store = *id,
+                                .self = DescribeSelf(),
+                                .lease = options_.lease},
+              *options_.records, *options_.leases, executor(), *options_.clock, *options_.random,
+              *options_.logger, this, this);
+          membership_->Join(limit, done);
+        });
+  });
+}
+
+Member NodeImpl::DescribeSelf() const {
+  Member self;
+  self.node_id = options_.node_id;
+  self.process_id = process_id_;
+  self.bound_address = network_->identity().advertised_address;
+  self.address = network_->identity().advertised_address;
+  self.roles = options_.roles;
+  self.kinds = port_.HostedKinds();
+  self.exit_provable = true;  // bound = advertised, bound exclusively, listening before it joins
+  self.pid = process_.pid;
+  self.pid_start_time = process_.start_time;
+  self.boot_id = process_.boot_id;
+  return self;
+}
+
+Status NodeImpl::RunOnExecutor(Duration limit, std::function<void(Membership::Done)> work) {
+  struct Outcome {
+    absl::Notification done;
+    Status status;
+  };
+  auto outcome = std::make_shared<Outcome>();  // outlives a callback that comes after the limit
+  executor().Post([outcome, work = std::move(work)] {
+    work([outcome](Status status) {
+      if (outcome->done.HasBeenNotified()) return;
+      outcome->status = std::move(status);
+      outcome->done.Notify();
+    });
+  });
+  if (!outcome->done.WaitForNotificationWithTimeout(absl::FromChrono(limit))) {
+    return absl::DeadlineExceededError("node " + options_.node_id +
+                                       ": the control plane did not answer in time");
+  }
+  return outcome->status;
+}
+
+// ---- Leaving
+
+Status NodeImpl::Leave() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (std::exchange(left_, true)) return absl::OkStatus();
+  }
+  const Duration limit = options_.lease.length;
+  return RunOnExecutor(limit * 2, [this, limit](const Membership::Done& done) {
+    if (membership_ == nullptr) return done(absl::OkStatus());
+    membership_->Leave([this, limit, done](const Status& status) {
+      if (!status.ok()) return done(status);
+      for (const ActivationInfo& activation : port_.Activations()) {
+        port_.Deactivate(activation.id,
+                         absl::UnavailableError("node " + options_.node_id + " leaves"));
+      }
+      CloseWhenDrained(options_.clock->Now() + limit, done);
+    });
+  });
+}
+
+void NodeImpl::CloseWhenDrained(Time deadline, Membership::Done done) {
+  if (port_.Activations().empty() || options_.clock->Now() >= deadline) {
+    return membership_->Close(std::move(done));
+  }
+  executor().PostAfter(kDrainCheckEvery, [this, deadline, done = std::move(done)]() mutable {
+    if (membership_ != nullptr) CloseWhenDrained(deadline, std::move(done));
+  });
+}
+
+// ---- Views
+
+void NodeImpl::ObserveViews(std::function<void(const ViewInfo&)> on_view) {
+  executor().Post([this, on_view = std::move(on_view)]() mutable {
+    if (view_ != nullptr) on_view(Describe(*view_));
+    observers_.push_back(std::move(on_view));
+  });
+}
+
+ViewInfo NodeImpl::view() const {
+  absl::MutexLock lock(&mutex_);
+  return info_;
+}
+
+ViewInfo NodeImpl::Describe(const View& view) const {
+  ViewInfo info;
+  info.version = view.version;
+  info.control_plane_incarnation = view.control_plane_incarnation;
+  for (const Member& member : view.members) {
+    info.members.push_back({.node_id = member.node_id,
+                            .address = member.peer(),
+                            .incarnation = member.incarnation,
+                            .active = member.state == MemberState::kActive,
+                            .kinds = member.kinds});
+  }
+  const Member* coordinator = view.Coordinator();
+  info.is_coordinator = coordinator != nullptr && coordinator->process_id == process_id_;
+  return info;
+}
+
+void NodeImpl::OnView(const ViewPtr& view, bool continuous) {
+  const ViewPtr previous = std::exchange(view_, view);
+  network_->SetViewVersion(view->version);
+  if (const Member* self = view->Find(process_id_)) network_->SetIncarnation(self->incarnation);
+  if (previous != nullptr) {
+    for (const Member& member : previous->members) {
+      if (view->Find(member.process_id) == nullptr) Remove(member);
+    }
+  }
+  for (const Member& member : view->members) {
+    if (member.process_id != process_id_) network_->KeepSession(member.peer());
+  }
+  directory_->OnView(view, continuous);
+  const ViewInfo info = Describe(*view);
+  {
+    absl::MutexLock lock(&mutex_);
+    info_ = info;
+  }
+  for (const auto& observer : observers_) observer(info);
+}
+
+// Leaving the view closes a node's lanes everywhere: frames and handshakes of that process are
+// refused from now on.
+void NodeImpl::Remove(const Member& member) {
+  options_.logger->Log(LogLevel::kInfo, "member removed from the view",
+                       {{"member", member.node_id}, {"incarnation", member.incarnation}});
+  network_->ClosePeer(member.process_id, remoting::CloseReason::kRemoved);
+  caller_->ForgetProcess(member.process_id);
+  const std::string process = ToHex(member.process_id);
+  if (!removed_.insert(process).second) return;
+  removed_order_.push_back(process);
+  if (removed_order_.size() > kRemovedProcessesMax) {
+    removed_.erase(removed_order_.front());
+    removed_order_.pop_front();
+  }
+}
+
+void NodeImpl::OnServingUntil(Time until) {
+  port_.SetServingUntil(until);
+  directory_->OnServingUntil(until);
+}
+
+void NodeImpl::OnEvicted(const Status& why) {
+  options_.logger->Log(LogLevel::kError, "evicted from the view; nothing is served here any more",
+                       {{"node", options_.node_id}, {"why", why.ToString()}});
+  for (const ActivationInfo& activation : port_.Activations()) port_.Deactivate(activation.id, why);
+  if (options_.on_evicted) options_.on_evicted(why);
+}
+
+void NodeImpl::OnFrozen(const Status& why) {
+  options_.logger->Log(LogLevel::kError,
+                       "the control plane has lost writes; nothing new is claimed here",
+                       {{"node", options_.node_id}, {"why", why.ToString()}});
+  directory_->Freeze();
+}
+
+}  // namespace quern::cluster
