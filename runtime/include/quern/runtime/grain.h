@@ -1,0 +1,148 @@
+// A grain is an actor that always exists: callers name it by kind and key, the first message
+// activates it, idleness or the end of its node deactivates it, and the next message activates it
+// again, here or elsewhere. At most one activation of a grain may change its state (State<T>).
+//
+//   struct CounterApi : quern::Protocol<int64_t(Get), int64_t(Add)> {
+//     static constexpr std::string_view kKind = "counter";
+//   };
+//   struct Counter : quern::Grain<CounterApi> {
+//     quern::Status OnActivate() override { return absl::OkStatus(); }
+//     int64_t On(const Get&) { return *count; }
+//     quern::StatusOr<int64_t> On(const Add& m) { return count.SaveThen(*count += m.amount); }
+//     quern::State<int64_t> count{this};
+//   };
+//   system.Host<Counter>({.idle_timeout = 5min});          // once, where it may live
+//   system.Grain<CounterApi>("page/home").Ask(Add{1});     // anywhere
+//
+// Construction, OnActivate, handlers, OnDeactivate and destruction run on the activation's own
+// turn, never beside each other. Messages wait while it activates; those that meet a grain on its
+// way out are routed again. Order: State is claimed and read, OnActivate, messages, OnDeactivate. A
+// handler that throws ends the activation; the next message starts a fresh one. Owner only.
+
+#ifndef QUERN_RUNTIME_GRAIN_H_
+#define QUERN_RUNTIME_GRAIN_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "quern/runtime/clock.h"
+#include "quern/runtime/epoch.h"
+#include "quern/runtime/grain_id.h"
+#include "quern/runtime/internal/handler_table.h"
+#include "quern/runtime/internal/wire_table.h"
+#include "quern/runtime/limits.h"
+#include "quern/runtime/protocol.h"
+#include "quern/runtime/status.h"
+
+namespace quern {
+
+class StateStore;
+
+namespace internal {
+class Activation;
+class StateBase;
+}  // namespace internal
+
+// Of a kind, given where it is hosted.
+struct GrainOptions {
+  std::string kind;  // empty: the Api's kKind
+  // Without a message for so long an activation ends. kNeverIdle: it stays.
+  Duration idle_timeout = kGrainIdleDefault;
+  // Of each claim, save and clear.
+  Duration state_timeout = kStateTimeoutDefault;
+  // Where State is kept; null: the system's. Must outlive the system.
+  StateStore* state_store = nullptr;
+};
+
+// What every grain class has. Constructed outside a System, as a unit test does, it is a plain
+// object: its id and epoch are empty, its State keeps nothing.
+class GrainBase {
+ public:
+  GrainBase(const GrainBase&) = delete;
+  GrainBase& operator=(const GrainBase&) = delete;
+  virtual ~GrainBase();
+
+  // Runs once, before the first message. What is not OK ends the activation and answers everyone
+  // who waits for it. May suspend.
+  virtual Status OnActivate();
+
+  // Runs once, after the last message; not when OnActivate failed. `why`: OK for idleness and
+  // DeactivateSoon(), else the reason (a move, a stop, a failed save, a handler that threw). May
+  // suspend and, unless the state was lost, save.
+  virtual void OnDeactivate(const Status& why);
+
+ protected:
+  GrainBase();
+
+  const GrainId& id() const { return id_; }
+  const std::string& key() const { return id_.key; }
+
+  // Of this activation; carried by everything that it sends and saves.
+  const Epoch& epoch() const { return epoch_; }
+
+  // Ends the activation after the handler that runs now. Never suspends.
+  void DeactivateSoon();
+
+ private:
+  friend class internal::Activation;
+  friend class internal::StateBase;
+
+  GrainId id_;
+  Epoch epoch_;
+  internal::Activation* activation_ = nullptr;
+  internal::StateBase* state_ = nullptr;
+  bool second_state_ = false;
+};
+
+// The base of a grain class; handlers are written as for an Actor.
+template <typename GrainApi>
+class Grain : public GrainBase {
+ public:
+  using Api = GrainApi;
+};
+
+namespace internal {
+
+// A grain, and its address as what its handlers expect.
+struct GrainInstance {
+  std::unique_ptr<GrainBase> grain;
+  void* self = nullptr;
+};
+
+// A grain class with its type erased.
+struct GrainType {
+  std::string_view kind;
+  const HandlerTable* handlers = nullptr;
+  const WireTable* wire = nullptr;
+  GrainInstance (*make)() = nullptr;
+};
+
+// Refuses, in one error line each: a class without a handler for a message of its Api, a message or
+// reply without a Codec, an Api without kKind.
+template <typename G>
+GrainType GrainTypeOf() {
+  using Api = typename G::Api;
+  static_assert(std::is_base_of_v<GrainBase, G>, "a grain class derives from quern::Grain<Api>");
+  static_assert(std::is_default_constructible_v<G>, "a grain class has a default constructor");
+  RequireHandlers<G>(static_cast<const SignaturesOf<Api>*>(nullptr));
+  RequireRemotable<G, Api>();
+  GrainType type;
+  if constexpr (kHandles<G, Api> && kCanBeRemote<Api>) {
+    type.kind = Api::kKind;
+    type.handlers = &kHandlerTable<G, Api>;
+    type.wire = &kWireTable<Api>;
+    type.make = []() -> GrainInstance {
+      auto grain = std::make_unique<G>();
+      G* self = grain.get();
+      return {std::move(grain), self};
+    };
+  }
+  return type;
+}
+
+}  // namespace internal
+}  // namespace quern
+
+#endif  // QUERN_RUNTIME_GRAIN_H_
