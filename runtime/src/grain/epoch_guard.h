@@ -22,17 +22,15 @@
 
 #include "quern/runtime/epoch.h"
 #include "quern/runtime/grain_id.h"
+#include "quern/runtime/limits.h"
 #include "quern/runtime/network_port.h"
 #include "quern/runtime/status.h"
 
 namespace quern::internal {
 
-// Grains whose epochs a process remembers: about 10 MB when full.
-inline constexpr size_t kEpochGuardGrainsMax = 64 * 1024;
-
 class EpochGuard {
  public:
-  explicit EpochGuard(size_t grains_max = kEpochGuardGrainsMax);
+  explicit EpochGuard(size_t grains_max = kSenderEpochsMax);  // about 10 MB when full
   EpochGuard(const EpochGuard&) = delete;
   EpochGuard& operator=(const EpochGuard&) = delete;
 

@@ -25,7 +25,7 @@ class ActorKinds;
 class DeadLetters;
 class GrainHost;
 class Scheduler;
-class SenderEpochs;
+class EpochGuard;
 
 class SystemCore {
  public:
@@ -49,7 +49,7 @@ class SystemCore {
   StateStore* state_store() const { return options_.state_store; }
   Scheduler& scheduler() const { return *scheduler_; }
   DeadLetters& dead_letters() const { return *dead_letters_; }
-  SenderEpochs& sender_epochs() const { return *sender_epochs_; }
+  EpochGuard& sender_epochs() const { return *sender_epochs_; }
   ActorKinds& actor_kinds() const { return *actor_kinds_; }
   GrainHost& grain_host() const { return *grain_host_; }
   NetworkPort& network_port() const { return *network_port_; }
@@ -76,7 +76,7 @@ class SystemCore {
   std::unique_ptr<Logger> own_logger_;
   std::unique_ptr<StateStore> own_state_store_;
   std::unique_ptr<DeadLetters> dead_letters_;
-  std::unique_ptr<SenderEpochs> sender_epochs_;
+  std::unique_ptr<EpochGuard> sender_epochs_;
   std::unique_ptr<ActorKinds> actor_kinds_;
   std::unique_ptr<GrainHost> grain_host_;
   std::unique_ptr<NetworkPort> network_port_;
