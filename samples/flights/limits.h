@@ -18,6 +18,9 @@ inline constexpr int kNatsRestartsMax = 3;
 // A reader stops reading while so many of its batches are cut but not answered.
 inline constexpr size_t kBatchesWaitingMax = 1024;
 
+// One message between launcher and node: the names of all airports of a node fit many times.
+inline constexpr size_t kControlBytesMax = 128 * 1024;
+
 // Flights that a reader takes from the file in one trip to the offload pool.
 inline constexpr size_t kFlightsPerRead = 4096;
 
