@@ -31,7 +31,7 @@ namespace quern::cluster {
 
 struct ControlPlaneStateStoreOptions {
   std::string cluster;
-  std::string writer;  // the process, for people who read the records
+  std::string writer = {};  // the process, for people who read the records
   Clock* clock = &SystemClock();
   Random* random = &SystemRandom();  // nonces; its Next() must be thread-safe
 };
