@@ -165,7 +165,7 @@ class Directory {
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;  // shared with callbacks in flight, which hold it weakly
+  std::unique_ptr<Impl> impl_;
 };
 
 // The partition of a grain, and the member that owns a partition in a view (nullptr: no active
