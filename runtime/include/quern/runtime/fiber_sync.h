@@ -121,7 +121,8 @@ class FiberCondVar {
   // Suspends. Never wakes unasked, but another may have run first: test the condition in a loop.
   void Wait(FiberMutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
-  // The same, until `deadline` at most. False: nobody notified by then. Suspends.
+  // The same, until `deadline` of the system's clock at most. False: nobody notified by then.
+  // Suspends. From fibers only: a plain thread belongs to no system whose clock would count.
   bool WaitUntil(FiberMutex& mutex, Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
   // Wakes the one that waited longest, or all. With or without the mutex. Never suspends.

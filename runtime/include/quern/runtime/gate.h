@@ -47,7 +47,7 @@ class Gate {
   Gate& operator=(const Gate&) = delete;
   ~Gate();
 
-  // Fails with UNAVAILABLE once Close() has begun. Waits for nobody but another Enter or Leave.
+  // Fails with UNAVAILABLE once Close() has begun. Never suspends.
   StatusOr<Pass> Enter();
 
   // Refuses newcomers, then waits for every pass. Suspends. Idempotent: whoever closes a gate that
@@ -57,10 +57,11 @@ class Gate {
  private:
   void Leave();
 
-  FiberMutex mutex_;
-  FiberCondVar empty_ ABSL_GUARDED_BY(mutex_);
-  int passes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  // Not a FiberMutex: Enter and a Pass that goes out of scope never suspend.
+  internal::TinyLock lock_;
+  internal::WaitList closing_ ABSL_GUARDED_BY(lock_);
+  int passes_ ABSL_GUARDED_BY(lock_) = 0;
+  bool closed_ ABSL_GUARDED_BY(lock_) = false;
 };
 
 }  // namespace quern
