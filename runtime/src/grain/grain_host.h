@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "quern/runtime/delivery.h"
+#include "quern/runtime/grain.h"
 #include "quern/runtime/internal/wire_table.h"
 #include "quern/runtime/network_port.h"
 #include "quern/runtime/status.h"
@@ -24,6 +25,10 @@ class SystemCore;
 class GrainHost {
  public:
   virtual ~GrainHost() = default;
+
+  // INVALID_ARGUMENT: no valid kind, or a timeout that is not positive; ALREADY_EXISTS: hosted
+  // already; UNAVAILABLE: the system stops.
+  virtual Status Host(const GrainType& type, GrainOptions options) = 0;
 
   // A grain's message when no Router is installed: activates it here (under local epochs that rise)
   // when it is not there yet. Answers NOT_FOUND when the kind is not hosted.
