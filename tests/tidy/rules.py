@@ -50,7 +50,7 @@ class Ban:
 CODE = ("modules", "samples", "tests", "bench")
 
 BANS = (
-    Ban("sleep", r"\bthis_thread::sleep_|(?<![\w.>])(?:::)?(?:u|nano)?sleep\s*\(|\bSleepFor\b",
+    Ban("sleep", r"\bthis_thread::sleep_|(?<![\w.>])(?:::)?(?:u|nano)?sleep\s*\(|\babsl::SleepFor\b",
         "wait for an event, or use the clock's timers; tests advance a VirtualTime", CODE),
     Ban("clock", r"\b(?:steady|system|high_resolution)_clock::now\b|\bclock_gettime\b|\bgettimeofday\b|\babsl::Now\b|"
         r"(?<![\w.>])(?:std::|::)time\s*\(", "the Clock that was given to the constructor", ("modules", "samples", "tests")),
@@ -103,4 +103,5 @@ class Exception_:
 EXCEPTIONS = (
     Exception_("clock", "runtime/src/base/clock.cc", "the production Clock"),
     Exception_("random", "runtime/src/base/random.cc", "the production Random"),
+    Exception_("clock", "tests/cluster/thread_executor.h", "timers of tests that run against real processes"),
 )
