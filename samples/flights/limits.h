@@ -21,6 +21,9 @@ inline constexpr size_t kBatchesWaitingMax = 1024;
 // One message between launcher and node: the names of all airports of a node fit many times.
 inline constexpr size_t kControlBytesMax = 128 * 1024;
 
+// Of a node that ended by itself.
+inline constexpr size_t kLogLinesShown = 5;
+
 // Flights that a reader takes from the file in one trip to the offload pool.
 inline constexpr size_t kFlightsPerRead = 4096;
 
