@@ -59,28 +59,29 @@ struct PeerAddress {
 
 // A user message between nodes. `target` is a grain or the path of an actor.
 struct UserMessage {
-  GrainId grain;  // kind empty: use actor_path
-  std::string actor_path;
-  std::string type_name;
-  std::string body;
+  GrainId grain{};  // kind empty: use actor_path
+  std::string actor_path{};
+  std::string type_name{};
+  std::string body{};
   Time deadline = kNever;  // travels as remaining time
-  SenderStamp sender;
-  Epoch target_epoch;  // zero: whichever activation is there
-  std::vector<std::string> call_chain;
+  SenderStamp sender{};
+  Epoch target_epoch{};  // zero: whichever activation is there
+  std::vector<std::string> call_chain{};
 };
 
 struct UserReply {
-  Status status;
-  // False: no peer answered, the status was made here (UNAVAILABLE surely not sent, DEADLINE_EXCEEDED unknown).
+  Status status{};
+  // False: no peer answered, the status was made here (UNAVAILABLE surely not sent,
+  // DEADLINE_EXCEEDED unknown).
   bool from_peer = false;
-  std::string body;
-  SenderStamp sender;
+  std::string body{};
+  SenderStamp sender{};
 };
 
 // A protobuf message of the runtime itself, by full name.
 struct SystemBody {
-  std::string type;
-  std::string bytes;
+  std::string type{};
+  std::string bytes{};
 };
 
 // Why a connection or a handshake was refused or closed; counted by reason, told to the peer in a
@@ -155,7 +156,7 @@ struct NetworkStats {
   uint64_t frames_received = 0;
   uint64_t bytes_sent = 0;
   uint64_t bytes_received = 0;
-  std::map<CloseReason, uint64_t> closed;  // connections closed or refused, by reason
+  std::map<CloseReason, uint64_t> closed{};  // connections closed or refused, by reason
 };
 
 class Network {
@@ -171,21 +172,23 @@ class Network {
   };
 
   // Listens before it returns. Errors of Transport::Listen. All references must outlive the
-  // Network.
+  // Network. Executor only (AsioIo::Run), as is the destructor.
   static StatusOr<std::unique_ptr<Network>> Start(Options options, Transport& transport,
                                                   Executor& executor, Clock& clock, Random& random,
                                                   NetworkHandler* handler);
 
   virtual ~Network() = default;
 
-  // Accepted means queued for the peer's lane. kUnreachable: the peer was closed by ClosePeer or
-  // the queue's bound is reached. Order holds for one sender and receiver within a lane generation.
+  // Accepted means queued for the peer's lane. kFull: the queue's bound is reached. kUnreachable:
+  // the peer was closed by ClosePeer, the last dial failed a moment ago, or the message cannot be
+  // sent at all (limits.h). Order holds for one sender and receiver within a lane generation.
   // Thread-safe.
   virtual Delivery Tell(const PeerAddress& peer, UserMessage message) = 0;
 
   // `done` runs once, on the executor: the reply; UNAVAILABLE when the message was surely not sent;
   // DEADLINE_EXCEEDED when the outcome is unknown (deadline, or the connection was lost after
-  // sending). Thread-safe.
+  // sending); RESOURCE_EXHAUSTED and INVALID_ARGUMENT as Tell's kFull and "cannot be sent", neither
+  // of them sent. Thread-safe.
   virtual void Ask(const PeerAddress& peer, UserMessage message,
                    std::function<void(UserReply)> done) = 0;
 
@@ -200,7 +203,7 @@ class Network {
   virtual void KeepSession(const PeerAddress& peer) = 0;
 
   // Closes all lanes of a process and refuses it from now on (it was removed from the view).
-  // Executor only.
+  // OnSessionDown follows from inside. Executor only.
   virtual void ClosePeer(const ProcessId& process, CloseReason reason) = 0;
 
   // Dials once and tells who answers. Executor only.

@@ -25,7 +25,8 @@ enum class StreamEnd {
   kTimeout,  // the kernel gave up
 };
 
-// One byte stream. Destroying it closes it without further callbacks.
+// One byte stream. Destroying it, also from inside one of its callbacks, closes it without further
+// callbacks.
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -70,8 +71,11 @@ class Transport {
   virtual StatusOr<std::unique_ptr<Listener>> Listen(const std::string& address,
                                                      AcceptCallback on_accept) = 0;
 
-  // `done` is called once: the stream, or UNAVAILABLE (refused, unreachable), DEADLINE_EXCEEDED. A
-  // connection to oneself (a dead ephemeral port that was dialled from itself) is UNAVAILABLE.
+  // `done` is called once, never from inside this call: the stream; UNAVAILABLE when the host there
+  // refuses, so nothing listens; DEADLINE_EXCEEDED when nothing was heard or the way there is
+  // broken; INVALID_ARGUMENT for an address that is none. A connection to oneself (a dead ephemeral
+  // port that was dialled from itself) is UNAVAILABLE. `events` hears nothing before `done`, and is
+  // not touched when the stream is dropped there.
   virtual void Connect(const std::string& address, Duration timeout, StreamEvents* events,
                        std::function<void(StatusOr<std::unique_ptr<Stream>>)> done) = 0;
 };
