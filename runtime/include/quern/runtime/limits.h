@@ -32,6 +32,7 @@ inline constexpr size_t kDeadLetterGroupsMax = 64;  // (target, message) pairs t
 inline constexpr Duration kDeadLetterLogEvery = std::chrono::seconds(10);  // a group
 inline constexpr size_t kSenderEpochsMax = 65536;  // grains whose highest epoch is remembered
 inline constexpr size_t kEndedEpochsMax = 65536;   // grains that were here, with their last epoch
+inline constexpr size_t kGrainWaitingMax = 100'000;  // messages for a grain on its way out
 inline constexpr Duration kGrainIdleDefault = std::chrono::minutes(2);
 inline constexpr Duration kNeverIdle = Duration::max();
 inline constexpr Duration kStateTimeoutDefault = std::chrono::seconds(5);

@@ -32,6 +32,7 @@
 #include <utility>
 
 #include "quern/runtime/codec.h"
+#include "quern/runtime/fiber_sync.h"
 #include "quern/runtime/state_store.h"
 #include "quern/runtime/status.h"
 
@@ -81,11 +82,18 @@ class StateBase {
   // Takes over what the store holds, before OnActivate.
   Status Load(Activation* activation, ClaimedState claimed);
 
+  enum class Operation : uint8_t { kSave, kClear };
+
   // One write at a time; a second waits for its turn. Suspends.
-  Status Write(bool clear);
+  Status Write(Operation operation);
+  StatusOr<StateClaim> Store(Operation operation);
+  // What is known once it is written.
+  void Settle(Operation operation);
 
   const uint32_t schema_version_;
-  Activation* activation_ = nullptr;  // null outside a System
+  const bool in_system_;
+  Activation* activation_ = nullptr;  // null until the claim has been won
+  FiberMutex writing_;
   StateClaim claim_;
   bool exists_ = false;
   uint32_t stored_schema_version_ = 0;

@@ -1,0 +1,146 @@
+// One grain while it is here: the object, its mailbox and its life from claim to end, all on its
+// own turn.
+//
+//   kActivating   messages wait; State is claimed, the object made, OnActivate runs
+//   kActive       messages run, unless the host is fenced: then they answer UNAVAILABLE
+//   kDeactivating nothing is accepted; OnDeactivate runs, the object is destroyed, and what still
+//                 stood in the mailbox goes back to the owner
+//
+// The owner (the grain host) holds the cell from Begin() until OnEnded(). Offer, RequestEnd and the
+// accessors are thread-safe; the rest belongs to the activation's turn.
+
+#ifndef QUERN_RUNTIME_SRC_GRAIN_ACTIVATION_H_
+#define QUERN_RUNTIME_SRC_GRAIN_ACTIVATION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+
+#include "actor/mailbox_cell.h"
+#include "grain/idle_timer.h"
+#include "quern/runtime/fiber_sync.h"
+#include "quern/runtime/grain.h"
+#include "quern/runtime/network_port.h"
+#include "quern/runtime/state_store.h"
+
+namespace quern::internal {
+
+// A grain class as it is hosted. Constant.
+struct HostedKind {
+  std::string kind;
+  GrainType type;
+  GrainOptions options;
+  StateStore* state_store = nullptr;
+};
+
+class Activation;
+
+// What an activation asks of, and tells, the host. Called on the activation's turn.
+class ActivationOwner {
+ public:
+  // No turn may start now.
+  virtual bool Fenced() const = 0;
+
+  // OnActivate has returned OK.
+  virtual void OnActivated(Activation& activation) = 0;
+
+  // The grain is gone; `unhandled` are the messages that it did not run, in order. The owner's
+  // count may be given up: the activation touches nothing of itself afterwards.
+  virtual void OnEnded(Activation& activation, std::vector<Envelope*> unhandled) = 0;
+
+ protected:
+  ~ActivationOwner() = default;
+};
+
+class Activation final : public MailboxCell {
+ public:
+  Activation(ActivationOwner* owner, SystemCore* core, const HostedKind* kind, GrainId id,
+             const Epoch& epoch);
+
+  // Schedules the first turn. Once.
+  void Begin() {
+    Signal(kBeginSignal);
+    Start();
+  }
+
+  // Takes the message; nothing when the grain is on its way out: the message is untouched.
+  std::optional<Delivery> Offer(Envelope* envelope);
+
+  // Ends the activation once the handler that runs has returned.
+  void RequestEnd(Status why);
+
+  const GrainId& grain_id() const { return id_; }
+  const Epoch& epoch() const { return epoch_; }
+  const HostedKind& kind() const { return *kind_; }
+  ActivationState state() const { return state_.load(std::memory_order_acquire); }
+
+  // Time of the end of the last handler.
+  Time last_active() const { return Time(Duration(last_active_.load(std::memory_order_relaxed))); }
+  // Nothing has happened for the idle timeout: end it, unless a message came meanwhile.
+  void NoteIdle() { Signal(kIdleSignal); }
+
+  // Cell:
+  std::string Path() const override { return id_.ToString(); }
+  void RequestStop() override;
+  void FillSender(SenderStamp* stamp) const override;
+
+  // Of the grain, on its turn. After LoseState no handler runs here any more, and the ask being
+  // handled is answered with `why`.
+  void LoseState(const Status& why);
+  const Status& state_lost() const { return state_lost_; }
+
+  // OK until the activation ended or failed for a reason; on its turn, or in OnEnded.
+  const Status& outcome() const { return outcome_; }
+  // OnActivate has returned OK once.
+  bool was_active() const { return was_active_; }
+
+ protected:
+  After OnSignals(Turn& turn, uint32_t bits) override;
+  After OnMessage(Turn& turn, Envelope* envelope) override;
+
+ private:
+  static constexpr uint32_t kBeginSignal = kOwnSignals;
+  static constexpr uint32_t kEndSignal = kOwnSignals << 1;
+  static constexpr uint32_t kIdleSignal = kOwnSignals << 2;
+  static constexpr uint32_t kOfferClosed = 1u << 31;
+
+  ~Activation() override;
+
+  After Activate(Turn& turn);
+  Status MakeGrain(Turn& turn);
+  Status ClaimState();
+  After End(Turn& turn, Status why);
+  void CloseOffers();
+  void LeaveOffer();
+  bool IsIdle(const Turn& turn) const;
+  void NoteActivity(const Turn& turn);
+
+  ActivationOwner* const owner_;
+  const HostedKind* const kind_;
+  const GrainId id_;
+  const Epoch epoch_;
+
+  // Turn only.
+  GrainInstance instance_;
+  bool begun_ = false;
+  bool was_active_ = false;
+  Status state_lost_;
+  Status outcome_;
+  IdleTimer* idle_timer_ = nullptr;
+
+  std::atomic<ActivationState> state_{ActivationState::kActivating};
+  std::atomic<int64_t> last_active_{0};
+  // Senders inside Offer(), and kOfferClosed once no other may enter.
+  std::atomic<uint32_t> offers_{0};
+
+  TinyLock lock_;
+  std::optional<Status> end_requested_ ABSL_GUARDED_BY(lock_);
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_GRAIN_ACTIVATION_H_

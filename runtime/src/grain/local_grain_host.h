@@ -1,0 +1,87 @@
+// The GrainHost of a system: kinds, the table of activations, the fence, and what happens between
+// one activation of a grain and the next.
+
+#ifndef QUERN_RUNTIME_SRC_GRAIN_LOCAL_GRAIN_HOST_H_
+#define QUERN_RUNTIME_SRC_GRAIN_LOCAL_GRAIN_HOST_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include "grain/activation.h"
+#include "grain/activation_table.h"
+#include "grain/epoch_guard.h"
+#include "grain/grain_host.h"
+
+namespace quern::internal {
+
+class LocalGrainHost final : public GrainHost, private ActivationOwner {
+ public:
+  explicit LocalGrainHost(SystemCore& core);
+  ~LocalGrainHost() override;
+  LocalGrainHost(const LocalGrainHost&) = delete;
+  LocalGrainHost& operator=(const LocalGrainHost&) = delete;
+
+  Status Host(const GrainType& type, GrainOptions options) override;
+  Delivery RouteLocal(const GrainId& id, Message message) override;
+  std::vector<std::string> HostedKinds() const override;
+  const WireTable* WireTableOf(std::string_view kind) const override;
+  void Activate(const GrainId& id, const Epoch& epoch,
+                std::function<void(StatusOr<ActivationInfo>)> done) override;
+  GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,
+                               Message& message) override;
+  void Deactivate(const GrainId& id, Status why) override;
+  std::vector<ActivationInfo> Activations() const override;
+  void SetServingUntil(Time until) override;
+  void Stop() override;
+
+ private:
+  using Shard = ActivationTable::Shard;
+  using Entry = ActivationTable::Entry;
+  using Next = ActivationTable::Next;
+
+  // ActivationOwner:
+  bool Fenced() const override;
+  void OnActivated(Activation& activation) override;
+  void OnEnded(Activation& activation, std::vector<Envelope*> unhandled) override;
+
+  const HostedKind* FindKind(std::string_view kind) const ABSL_LOCKS_EXCLUDED(kinds_mutex_);
+  // A new activation, whose mailbox opens with `first`. NOT_FOUND (kind), INVALID_ARGUMENT (id),
+  // UNAVAILABLE (stopping): `first` is untouched.
+  StatusOr<Entry*> Begin(Shard& shard, const GrainKey& key, const Epoch& epoch,
+                         const std::vector<Envelope*>& first)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
+  // Starts what was waited for, once the entry has left. What it took is taken out of `next`.
+  Status BeginNext(Shard& shard, const GrainKey& key, bool local, Next* next)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
+  Epoch NextLocalEpoch();
+  CellPtr<Activation> FindActivation(const GrainId& id);
+  void NoteGone();
+
+  SystemCore& core_;
+  ActivationTable table_;
+  EpochGuard ended_;  // the last epoch of each grain that was here
+  std::atomic<uint64_t> local_epochs_;
+  std::atomic<Time::rep> serving_until_;
+  std::atomic<bool> stopping_{false};
+
+  mutable absl::Mutex kinds_mutex_;
+  std::map<std::string, std::unique_ptr<HostedKind>, std::less<>> kinds_
+      ABSL_GUARDED_BY(kinds_mutex_);
+
+  absl::Mutex live_mutex_;
+  int64_t live_ ABSL_GUARDED_BY(live_mutex_) = 0;
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_GRAIN_LOCAL_GRAIN_HOST_H_
