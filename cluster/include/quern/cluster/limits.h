@@ -27,11 +27,20 @@ inline constexpr int kViewRecentWritesMax = 64;
 // Renewals with unknown outcome that a lease remembers; the oldest are surely refused by then.
 inline constexpr size_t kUnsettledRenewalsMax = 16;
 
+// Lease lengths of silence after which the lease of a process outside the view is forgotten.
+inline constexpr int kForgottenAfterLengths = 10;
+
 // Attempts of one compare-and-set of the view before the change is given up as UNAVAILABLE.
 inline constexpr int kViewWriteAttemptsMax = 200;
 
 // Probes of an address after its session ended, before the evidence is dropped as inconclusive.
 inline constexpr int kExitProbesMax = 10;
+
+// Tries to take the lease of a member whose exit is proved, each with the proof renewed.
+inline constexpr int kProvedEvictionsMax = 3;
+
+// Fetches of a view that somebody has mentioned, before it is left to the next who does.
+inline constexpr int kViewFetchesMax = 20;
 
 // Epochs of ended activations that a host remembers by grain; beyond it a floor takes over.
 inline constexpr size_t kEndedEpochsMax = 100'000;

@@ -159,7 +159,7 @@ class Membership {
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;  // shared with callbacks in flight, which hold it weakly
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace quern::cluster
