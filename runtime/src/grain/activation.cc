@@ -28,7 +28,7 @@ Status FencedError(const GrainId& id) {
 
 }  // namespace
 
-Activation::Activation(ActivationOwner* owner, SystemCore* core, const HostedKind* kind, GrainId id,
+Activation::Activation(ActivationOwner* owner, SystemCore* core, const GrainKind* kind, GrainId id,
                        const Epoch& epoch)
     : MailboxCell(core, SystemCore::NextCellId()),
       owner_(owner),

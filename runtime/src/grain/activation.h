@@ -30,7 +30,7 @@
 namespace quern::internal {
 
 // A grain class as it is hosted. Constant.
-struct HostedKind {
+struct GrainKind {
   std::string kind;
   GrainType type;
   GrainOptions options;
@@ -58,7 +58,7 @@ class ActivationOwner {
 
 class Activation final : public MailboxCell {
  public:
-  Activation(ActivationOwner* owner, SystemCore* core, const HostedKind* kind, GrainId id,
+  Activation(ActivationOwner* owner, SystemCore* core, const GrainKind* kind, GrainId id,
              const Epoch& epoch);
 
   // Schedules the first turn. Once.
@@ -75,7 +75,7 @@ class Activation final : public MailboxCell {
 
   const GrainId& grain_id() const { return id_; }
   const Epoch& epoch() const { return epoch_; }
-  const HostedKind& kind() const { return *kind_; }
+  const GrainKind& kind() const { return *kind_; }
   ActivationState state() const { return state_.load(std::memory_order_acquire); }
 
   // Time of the end of the last handler.
@@ -120,7 +120,7 @@ class Activation final : public MailboxCell {
   void NoteActivity(const Turn& turn);
 
   ActivationOwner* const owner_;
-  const HostedKind* const kind_;
+  const GrainKind* const kind_;
   const GrainId id_;
   const Epoch epoch_;
 

@@ -1,7 +1,12 @@
 #include "quern/runtime/grain.h"
 
+#include <utility>
+
 #include "actor/turn.h"
 #include "grain/activation.h"
+#include "grain/grain_host.h"
+#include "quern/runtime/internal/spawn.h"
+#include "system/system_core.h"
 
 namespace quern {
 
@@ -24,4 +29,17 @@ void GrainBase::DeactivateSoon() {
   if (activation_ != nullptr) activation_->RequestEnd(absl::OkStatus());
 }
 
+namespace internal {
+
+CellPtr<Cell> GrainSelf(const Activation* activation, const WireTable& wire) {
+  if (activation == nullptr) return {};
+  const GrainId& id = activation->grain_id();
+  return GrainProxy(&activation->core(), wire, id.kind, id.key);
+}
+
+Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options) {
+  return core->grain_host().Host(type, std::move(options));
+}
+
+}  // namespace internal
 }  // namespace quern

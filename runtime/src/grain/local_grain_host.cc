@@ -48,7 +48,7 @@ LocalGrainHost::~LocalGrainHost() {
 }
 
 Status LocalGrainHost::Host(const GrainType& type, GrainOptions options) {
-  auto kind = std::make_unique<HostedKind>();
+  auto kind = std::make_unique<GrainKind>();
   kind->kind = options.kind.empty() ? std::string(type.kind) : options.kind;
   if (Status valid = GrainId(kind->kind, "key").Validate(); !valid.ok()) return valid;
   if (options.idle_timeout <= Duration::zero() || options.state_timeout <= Duration::zero()) {
@@ -66,7 +66,7 @@ Status LocalGrainHost::Host(const GrainType& type, GrainOptions options) {
   return absl::OkStatus();
 }
 
-const HostedKind* LocalGrainHost::FindKind(std::string_view kind) const {
+const GrainKind* LocalGrainHost::FindKind(std::string_view kind) const {
   absl::MutexLock lock(&kinds_mutex_);
   const auto found = kinds_.find(kind);
   return found == kinds_.end() ? nullptr : found->second.get();
@@ -80,7 +80,7 @@ std::vector<std::string> LocalGrainHost::HostedKinds() const {
 }
 
 const WireTable* LocalGrainHost::WireTableOf(std::string_view kind) const {
-  const HostedKind* hosted = FindKind(kind);
+  const GrainKind* hosted = FindKind(kind);
   return hosted == nullptr ? nullptr : hosted->type.wire;
 }
 
@@ -93,7 +93,7 @@ StatusOr<LocalGrainHost::Entry*> LocalGrainHost::Begin(Shard& shard, const Grain
                                                        const std::vector<Envelope*>& first) {
   // Stop() sets this before it looks into the shards: none that begins is overlooked.
   if (stopping_.load(std::memory_order_acquire)) return Stopping();
-  const HostedKind* kind = FindKind(key.id->kind);
+  const GrainKind* kind = FindKind(key.id->kind);
   if (kind == nullptr) return absl::NotFoundError("kind " + key.id->kind + " is not hosted here");
   if (Status valid = key.id->Validate(); !valid.ok()) return valid;
   {

@@ -54,7 +54,7 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
   void OnActivated(Activation& activation) override;
   void OnEnded(Activation& activation, std::vector<Envelope*> unhandled) override;
 
-  const HostedKind* FindKind(std::string_view kind) const ABSL_LOCKS_EXCLUDED(kinds_mutex_);
+  const GrainKind* FindKind(std::string_view kind) const ABSL_LOCKS_EXCLUDED(kinds_mutex_);
   // A new activation, whose mailbox opens with `first`. NOT_FOUND (kind), INVALID_ARGUMENT (id),
   // UNAVAILABLE (stopping): `first` is untouched.
   StatusOr<Entry*> Begin(Shard& shard, const GrainKey& key, const Epoch& epoch,
@@ -75,7 +75,7 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
   std::atomic<bool> stopping_{false};
 
   mutable absl::Mutex kinds_mutex_;
-  std::map<std::string, std::unique_ptr<HostedKind>, std::less<>> kinds_
+  std::map<std::string, std::unique_ptr<GrainKind>, std::less<>> kinds_
       ABSL_GUARDED_BY(kinds_mutex_);
 
   absl::Mutex live_mutex_;

@@ -73,7 +73,7 @@ Status StateBase::Write(Operation operation) {
 }
 
 StatusOr<StateClaim> StateBase::Store(Operation operation) {
-  const HostedKind& kind = activation_->kind();
+  const GrainKind& kind = activation_->kind();
   const Duration timeout = kind.options.state_timeout;
   if (operation == Operation::kClear) {
     return AwaitStore<StateClaim>(*activation_, timeout, [&](auto done) {

@@ -30,11 +30,14 @@
 #include "quern/runtime/clock.h"
 #include "quern/runtime/epoch.h"
 #include "quern/runtime/grain_id.h"
+#include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/handler_table.h"
 #include "quern/runtime/internal/wire_table.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/protocol.h"
+#include "quern/runtime/ref.h"
 #include "quern/runtime/status.h"
+#include "quern/runtime/system.h"
 
 namespace quern {
 
@@ -89,6 +92,9 @@ class GrainBase {
   friend class internal::Activation;
   friend class internal::StateBase;
 
+  template <typename Api>
+  friend class Grain;
+
   GrainId id_;
   Epoch epoch_;
   internal::Activation* activation_ = nullptr;
@@ -96,11 +102,24 @@ class GrainBase {
   bool second_state_ = false;
 };
 
+namespace internal {
+
+// Empty outside a System.
+CellPtr<Cell> GrainSelf(const Activation* activation, const WireTable& wire);
+
+}  // namespace internal
+
 // The base of a grain class; handlers are written as for an Actor.
 template <typename GrainApi>
 class Grain : public GrainBase {
  public:
   using Api = GrainApi;
+
+ protected:
+  // This grain, wherever it will be by the time it is used; empty outside a System.
+  Ref<Api> Self() const {
+    return Ref<Api>::FromCell(internal::GrainSelf(activation_, internal::kWireTable<Api>));
+  }
 };
 
 namespace internal {
@@ -142,7 +161,20 @@ GrainType GrainTypeOf() {
   return type;
 }
 
+Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options);
+
 }  // namespace internal
+
+template <typename G>
+Status System::Host() {
+  return Host<G>(GrainOptions{});
+}
+
+template <typename G>
+Status System::Host(const GrainOptions& options) {
+  return internal::HostGrain(core_, internal::GrainTypeOf<G>(), options);
+}
+
 }  // namespace quern
 
 #endif  // QUERN_RUNTIME_GRAIN_H_
