@@ -1,10 +1,13 @@
 #include "grain/activation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <absl/strings/cord.h>
 
+#include "grain/idle_timer.h"
 #include "grain/store_call.h"
+#include "mailbox/envelope_extra.h"
 #include "quern/runtime/logger.h"
 #include "quern/runtime/state.h"
 #include "scheduler/worker.h"
@@ -86,6 +89,16 @@ void Activation::LoseState(const Status& why) {
   if (turn != nullptr && turn->envelope != nullptr) FailAsk(turn->envelope, why);
 }
 
+TimerId Activation::StartTimer(Duration delay, Duration period, std::unique_ptr<TickSource> tick) {
+  Turn* turn = CurrentTurn();
+  if (turn == nullptr || turn->cell != this || state() == ActivationState::kDeactivating) return 0;
+  if (timers_ == nullptr) timers_ = std::make_unique<ActorTimers>();
+  return timers_->Start(*turn->worker, this, std::max(delay, Duration::zero()), period,
+                        std::move(tick));
+}
+
+bool Activation::CancelTimer(TimerId id) { return timers_ != nullptr && timers_->Cancel(id); }
+
 After Activation::OnSignals(Turn& turn, uint32_t bits) {
   if (!begun_ && Activate(turn) == After::kEnded) return After::kEnded;
   if ((bits & (kEndSignal | kStopSignal)) != 0) {
@@ -129,7 +142,7 @@ After Activation::Activate(Turn& turn) {
   was_active_ = true;
   NoteActivity(turn);
   if (kind_->options.idle_timeout != kNeverIdle) {
-    idle_timer_ = IdleTimer::Start(*turn.worker, this, kind_->options.idle_timeout);
+    idle_timer_ = new IdleTimer(*turn.worker, this, kind_->options.idle_timeout);
   }
   state_.store(ActivationState::kActive, std::memory_order_release);
   owner_->OnActivated(*this);
@@ -176,8 +189,17 @@ After Activation::End(Turn& turn, Status why) {
     }
   }
   instance_ = {};
+  timers_.reset();
   std::vector<Envelope*> unhandled;
-  Close(turn, [&](Envelope* envelope) { unhandled.push_back(envelope); });
+  Close(turn, [&](Envelope* envelope) {
+    // A tick ends with the activation that it was for: it would only bring the grain back.
+    const EnvelopeExtra* extra = FindExtra(*envelope);
+    if (extra != nullptr && extra->tick != nullptr) {
+      DropEnvelope(envelope, absl::OkStatus());
+    } else {
+      unhandled.push_back(envelope);
+    }
+  });
   owner_->OnEnded(*this, std::move(unhandled));
   return After::kEnded;
 }

@@ -14,14 +14,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
 
+#include "actor/actor_timers.h"
 #include "actor/mailbox_cell.h"
-#include "grain/idle_timer.h"
 #include "quern/runtime/fiber_sync.h"
 #include "quern/runtime/grain.h"
 #include "quern/runtime/network_port.h"
@@ -80,8 +81,13 @@ class Activation final : public MailboxCell {
 
   // Time of the end of the last handler.
   Time last_active() const { return Time(Duration(last_active_.load(std::memory_order_relaxed))); }
-  // Nothing has happened for the idle timeout: end it, unless a message came meanwhile.
-  void NoteIdle() { Signal(kIdleSignal); }
+
+  // Nothing has happened for the idle timeout: ends it, unless a message came meanwhile.
+  static constexpr uint32_t kIdleSignal = kOwnSignals << 2;
+
+  // Messages that the grain sends itself; on its turn. 0: it is on its way out, or has too many.
+  TimerId StartTimer(Duration delay, Duration period, std::unique_ptr<TickSource> tick);
+  bool CancelTimer(TimerId id);
 
   // Cell:
   std::string Path() const override { return id_.ToString(); }
@@ -105,7 +111,6 @@ class Activation final : public MailboxCell {
  private:
   static constexpr uint32_t kBeginSignal = kOwnSignals;
   static constexpr uint32_t kEndSignal = kOwnSignals << 1;
-  static constexpr uint32_t kIdleSignal = kOwnSignals << 2;
   static constexpr uint32_t kOfferClosed = 1u << 31;
 
   ~Activation() override;
@@ -130,7 +135,8 @@ class Activation final : public MailboxCell {
   bool was_active_ = false;
   Status state_lost_;
   Status outcome_;
-  IdleTimer* idle_timer_ = nullptr;
+  CellTimer* idle_timer_ = nullptr;
+  std::unique_ptr<ActorTimers> timers_;  // made by the first
 
   std::atomic<ActivationState> state_{ActivationState::kActivating};
   std::atomic<int64_t> last_active_{0};

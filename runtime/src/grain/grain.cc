@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "actor/turn.h"
 #include "grain/activation.h"
 #include "grain/grain_host.h"
 #include "quern/runtime/internal/spawn.h"
@@ -10,10 +9,8 @@
 
 namespace quern {
 
-GrainBase::GrainBase() {
-  internal::Turn* turn = internal::CurrentTurn();
-  if (turn == nullptr || turn->constructing == nullptr) return;
-  activation_ = dynamic_cast<internal::Activation*>(turn->constructing);
+GrainBase::GrainBase()
+    : activation_(dynamic_cast<internal::Activation*>(internal::TakeConstructingCell())) {
   if (activation_ == nullptr) return;
   id_ = activation_->grain_id();
   epoch_ = activation_->epoch();
@@ -35,6 +32,15 @@ CellPtr<Cell> GrainSelf(const Activation* activation, const WireTable& wire) {
   if (activation == nullptr) return {};
   const GrainId& id = activation->grain_id();
   return GrainProxy(&activation->core(), wire, id.kind, id.key);
+}
+
+TimerId StartGrainTimer(Activation* activation, Duration delay, Duration period,
+                        std::unique_ptr<TickSource> tick) {
+  return activation == nullptr ? 0 : activation->StartTimer(delay, period, std::move(tick));
+}
+
+bool CancelGrainTimer(Activation* activation, TimerId id) {
+  return activation != nullptr && activation->CancelTimer(id);
 }
 
 Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options) {

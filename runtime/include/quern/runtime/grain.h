@@ -26,7 +26,9 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
+#include "quern/runtime/actor.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/epoch.h"
 #include "quern/runtime/grain_id.h"
@@ -37,7 +39,6 @@
 #include "quern/runtime/protocol.h"
 #include "quern/runtime/ref.h"
 #include "quern/runtime/status.h"
-#include "quern/runtime/system.h"
 
 namespace quern {
 
@@ -104,8 +105,11 @@ class GrainBase {
 
 namespace internal {
 
-// Empty outside a System.
+// Outside a System: empty, 0 and false.
 CellPtr<Cell> GrainSelf(const Activation* activation, const WireTable& wire);
+TimerId StartGrainTimer(Activation* activation, Duration delay, Duration period,
+                        std::unique_ptr<TickSource> tick);
+bool CancelGrainTimer(Activation* activation, TimerId id);
 
 }  // namespace internal
 
@@ -119,6 +123,40 @@ class Grain : public GrainBase {
   // This grain, wherever it will be by the time it is used; empty outside a System.
   Ref<Api> Self() const {
     return Ref<Api>::FromCell(internal::GrainSelf(activation_, internal::kWireTable<Api>));
+  }
+
+  // Tells this activation `message` once, `delay` from now on the system's clock. Timers end with
+  // the activation, and their ticks count as messages: a grain that ticks is not idle.
+  template <typename M>
+    requires Accepts<Api, M>
+  TimerId After(Duration delay, M&& message) {
+    return Start(delay, Duration::zero(), std::forward<M>(message));
+  }
+
+  // Tells this activation a copy of `message` every `period`, first after one. A tick that is due
+  // while the last one is still queued is left out.
+  template <typename M>
+    requires Accepts<Api, M>
+  TimerId Every(Duration period, M&& message) {
+    static_assert(std::is_copy_constructible_v<std::remove_cvref_t<M>>,
+                  "Every() sends copies: the message must be copyable");
+    return Start(period, period, std::forward<M>(message));
+  }
+
+  // True: it will not tick any more (a tick already queued is still handled).
+  bool Cancel(TimerId id) { return internal::CancelGrainTimer(activation_, id); }
+
+ private:
+  template <typename M>
+  TimerId Start(Duration delay, Duration period, M&& message) {
+    using Message = std::remove_cvref_t<M>;
+    using Signature = internal::SignatureFor<Api, Message>;
+    constexpr uint16_t kIndex =
+        internal::IndexIn<Signature>(static_cast<const internal::SignaturesOf<Api>*>(nullptr));
+    return internal::StartGrainTimer(
+        activation_, delay, period,
+        std::make_unique<internal::TickOf<Signature, Message>>(kIndex, period == Duration::zero(),
+                                                               std::forward<M>(message)));
   }
 };
 
@@ -161,19 +199,7 @@ GrainType GrainTypeOf() {
   return type;
 }
 
-Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options);
-
 }  // namespace internal
-
-template <typename G>
-Status System::Host() {
-  return Host<G>(GrainOptions{});
-}
-
-template <typename G>
-Status System::Host(const GrainOptions& options) {
-  return internal::HostGrain(core_, internal::GrainTypeOf<G>(), options);
-}
 
 }  // namespace quern
 
