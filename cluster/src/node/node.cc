@@ -56,21 +56,21 @@ NodeImpl::NodeImpl(System& system, NodeOptions options)
 NodeImpl::~NodeImpl() {
   port_.SetServingUntil(Time::min());
   port_.SetRouter(nullptr);
-  if (network_ != nullptr) {
-    RunOnExecutor(std::chrono::seconds(5), [this](const Membership::Done& done) {
-      if (caller_ != nullptr) caller_->Stop();
-      network_->Stop();
-      directory_.reset();
-      membership_.reset();
-      done(absl::OkStatus());
-    }).IgnoreError();
-  }
-  io_.Stop();
+  if (io_ == nullptr) return;
+  io_->Run([this] {
+    if (caller_ != nullptr) caller_->Stop();
+    directory_.reset();
+    membership_.reset();
+    if (network_ != nullptr) network_->Stop();
+    network_.reset();
+  });
+  io_->Stop();
 }
 
 Status NodeImpl::Start() {
   if (Status status = StartNetwork(); !status.ok()) return status;
-  caller_ = std::make_unique<GrainCaller>(GrainCaller::Options{}, *this, *network_, &port_,
+  Locator& locator = *this;
+  caller_ = std::make_unique<GrainCaller>(GrainCaller::Options{}, locator, *network_, &port_,
                                           executor(), *options_.clock);
   if (Status status = Join(); !status.ok()) return status;
   port_.SetRouter(this);
@@ -85,11 +85,17 @@ Status NodeImpl::StartNetwork() {
   network.identity.process_id = process_id_;
   network.listen_address = options_.listen_address;
   network.logger = options_.logger;
-  auto started = remoting::Network::Start(std::move(network), io_.transport(), executor(),
-                                          *options_.clock, *options_.random, this);
-  if (!started.ok()) return started.status();
-  network_ = *std::move(started);
-  return absl::OkStatus();
+  auto io = remoting::AsioIo::Start({.name = options_.node_id + "-io"});
+  if (!io.ok()) return io.status();
+  io_ = *std::move(io);
+  Status status;
+  io_->Run([&] {
+    auto started = remoting::Network::Start(std::move(network), io_->transport(), *io_,
+                                            *options_.clock, *options_.random, this);
+    if (started.ok()) network_ = *std::move(started);
+    status = started.status();
+  });
+  return status;
 }
 
 Status NodeImpl::Join() {
@@ -99,22 +105,31 @@ Status NodeImpl::Join() {
                                         .timeout = limit,
                                         .clock = options_.clock,
                                         .random = options_.random};
-    OpenStoreIncarnation(
-        *options_.records, executor(), store, [this, limit, done](StatusOr<StoreIdentity> id) {
-          if (!id.ok()) return done(id.status());
-          directory_ = std::make_unique<Directory>(DirectoryOptions{.self = process_id_},
-                                                   executor(), *options_.clock, *options_.random,
-                                                   *options_.logger, this);
-          membership_ = std::make_unique<Membership>(
-              MembershipOptions{.cluster_id = options_.cluster_id,
-                                .store = *id,
-                                .self = DescribeSelf(),
-                                .lease = options_.lease},
-              *options_.records, *options_.leases, executor(), *options_.clock, *options_.random,
-              *options_.logger, this, this);
-          membership_->Join(limit, done);
-        });
+    OpenStoreIncarnation(*options_.records, executor(), store,
+                         [this, limit, done](const StatusOr<StoreIdentity>& id) {
+                           if (!id.ok()) return done(id.status());
+                           StartProtocols(*id);
+                           membership_->Join(limit, done);
+                         });
   });
+}
+
+void NodeImpl::StartProtocols(const StoreIdentity& store) {
+  DirectoryPort* const directory_port = this;
+  DirectoryOptions directory;
+  directory.self = process_id_;
+  directory_ = std::make_unique<Directory>(directory, executor(), *options_.clock, *options_.random,
+                                           *options_.logger, directory_port);
+  MembershipPort* const membership_port = this;
+  MembershipObserver* const observer = this;
+  MembershipOptions membership;
+  membership.cluster_id = options_.cluster_id;
+  membership.store = store;
+  membership.self = DescribeSelf();
+  membership.lease = options_.lease;
+  membership_ = std::make_unique<Membership>(membership, *options_.records, *options_.leases,
+                                             executor(), *options_.clock, *options_.random,
+                                             *options_.logger, membership_port, observer);
 }
 
 Member NodeImpl::DescribeSelf() const {

@@ -45,7 +45,7 @@ class NodeImpl : public Node,
   Router& router() override { return *this; }
   void ObserveViews(std::function<void(const ViewInfo&)> on_view) override;
   ViewInfo view() const override;
-  Executor& executor() override { return io_.executor(); }
+  Executor& executor() override { return *io_; }
   remoting::Network& network() override { return *network_; }
 
  private:
@@ -107,6 +107,7 @@ class NodeImpl : public Node,
   ViewInfo Describe(const View& view) const;
   Status StartNetwork();
   Status Join();
+  void StartProtocols(const StoreIdentity& store);
 
   // Runs `work` on the executor and waits until it has called back. DEADLINE_EXCEEDED after
   // `limit`.
@@ -118,7 +119,7 @@ class NodeImpl : public Node,
   const ProcessIdentity process_;
   const remoting::ProcessId process_id_;
 
-  remoting::AsioIo io_;
+  std::unique_ptr<remoting::AsioIo> io_;
   std::unique_ptr<remoting::Network> network_;
   std::unique_ptr<GrainCaller> caller_;
 

@@ -50,29 +50,26 @@ class ClientImpl : public Client {
                    .lease = options_.lease.length,
                    .renew_every = options_.lease.renew_every,
                    .try_timeout = options_.lease.renew_timeout},
-                  *options_.global, io_->executor(), *options_.clock, *options_.random,
-                  *options_.logger),
+                  *options_.global, *io_, *options_.clock, *options_.random, *options_.logger),
         router_({.datacenter = "",
                  .home = options_.home,
                  .own_cluster = nullptr,
                  .gateway_try_timeout = options_.lease.renew_timeout},
-                registry_, *network_, io_->executor(), *options_.clock) {}
+                registry_, *network_, *io_, *options_.clock) {}
 
   ~ClientImpl() override {
-    absl::Notification stopped;
-    io_->executor().Post([this, &stopped] {
+    system_.network_port().SetRouter(nullptr);
+    io_->Run([this] {
       router_.Stop();
       network_->Stop();
-      stopped.Notify();
+      network_.reset();
     });
-    stopped.WaitForNotification();
-    system_.network_port().SetRouter(nullptr);
     io_->Stop();
   }
 
   Status AwaitDatacenters() {
     auto seen = std::make_shared<absl::Notification>();
-    io_->executor().Post([this] { registry_.Start(); });
+    io_->Post([this] { registry_.Start(); });
     registry_.Observe([this, seen] {
       if (Missing().empty() && !seen->HasBeenNotified()) seen->Notify();
     });
@@ -111,7 +108,8 @@ StatusOr<std::unique_ptr<Client>> Client::Connect(System& system, ClientOptions 
     return absl::InvalidArgumentError(
         "client: ClientOptions::global, the global control plane, is missing");
   }
-  auto io = std::make_unique<remoting::AsioIo>();
+  auto io = remoting::AsioIo::Start({.name = options.client_id + "-io"});
+  if (!io.ok()) return io.status();
   auto handler = std::make_unique<ClientHandler>();
   remoting::Network::Options network_options;
   network_options.identity.cluster_id = options.cluster_id;
@@ -120,13 +118,18 @@ StatusOr<std::unique_ptr<Client>> Client::Connect(System& system, ClientOptions 
   network_options.identity.role = remoting::NodeRole::kClient;
   network_options.listen_address.clear();
   network_options.logger = options.logger;
-  auto network =
-      remoting::Network::Start(std::move(network_options), io->transport(), io->executor(),
-                               *options.clock, *options.random, handler.get());
-  if (!network.ok()) return network.status();
-  auto client = std::make_unique<ClientImpl>(system, std::move(options), std::move(io),
-                                             std::move(handler), *std::move(network));
-  if (Status status = client->AwaitDatacenters(); !status.ok()) return status;
+  std::unique_ptr<remoting::Network> network;
+  Status status;
+  (*io)->Run([&] {
+    auto started = remoting::Network::Start(std::move(network_options), (*io)->transport(), **io,
+                                            *options.clock, *options.random, handler.get());
+    if (started.ok()) network = *std::move(started);
+    status = started.status();
+  });
+  if (!status.ok()) return status;
+  auto client = std::make_unique<ClientImpl>(system, std::move(options), *std::move(io),
+                                             std::move(handler), std::move(network));
+  if (Status missing = client->AwaitDatacenters(); !missing.ok()) return missing;
   return client;
 }
 
