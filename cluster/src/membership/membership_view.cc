@@ -115,7 +115,8 @@ void Membership::Impl::OnMessage(const remoting::NodeIdentity& from,
   v1::ExitWitnessed witnessed;
   if (body.type == v1::ViewPushed::descriptor()->full_name() &&
       pushed.ParseFromString(body.bytes) && internal::CheckViewRecord(pushed.view()).ok()) {
-    return Learn(pushed.view(), false);
+    Learn(pushed.view(), false);
+    return;
   }
   if (body.type == v1::ExitWitnessed::descriptor()->full_name() &&
       witnessed.ParseFromString(body.bytes)) {
