@@ -103,5 +103,8 @@ class Exception_:
 EXCEPTIONS = (
     Exception_("clock", "runtime/src/base/clock.cc", "the production Clock"),
     Exception_("random", "runtime/src/base/random.cc", "the production Random"),
+    Exception_("thread", "remoting/src/asio/", "the I/O thread"),
+    Exception_("clock", "remoting/src/asio/", "Asio's timers run on the steady clock"),
+    Exception_("socket", "remoting/src/asio/socket.cc", "close-on-exec and exclusive bind need the call itself"),
     Exception_("clock", "tests/cluster/thread_executor.h", "timers of tests that run against real processes"),
 )
