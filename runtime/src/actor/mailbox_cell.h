@@ -25,6 +25,7 @@
 #include "actor/turn.h"
 #include "mailbox/mailbox.h"
 #include "quern/runtime/internal/cell.h"
+#include "quern/runtime/internal/handler_table.h"
 
 namespace quern::internal {
 
@@ -59,6 +60,7 @@ class MailboxCell : public Cell {
 
   bool closed() const { return closed_.load(std::memory_order_acquire); }
   SystemCore& core() const { return *core_; }
+  SystemCore* system_core() const override { return core_; }
 
   // One turn, on a runner fiber of `worker`. The scheduler calls it.
   void RunTurn(Worker& worker);
@@ -69,13 +71,17 @@ class MailboxCell : public Cell {
   MailboxCell(SystemCore* core, uint64_t id);
   ~MailboxCell() override;
 
+  // Before Start(): sets a bit for the first turn.
+  void MarkSignal(uint32_t bits) { signals_.fetch_or(bits, std::memory_order_relaxed); }
+
   // Schedules the first turn. Called once.
   void Start();
 
   // On the cell's own turn. `bits` have been cleared. OnSignals comes before anything else.
   virtual After OnSignals(Turn& turn, uint32_t bits) = 0;
 
-  // Takes the envelope: runs it (RunMessage), keeps it, or drops it. May suspend.
+  // Must end the envelope (RunMessage, DropEnvelope) or take it out of the mailbox (Detach) before
+  // it returns. May suspend.
   virtual After OnMessage(Turn& turn, Envelope* envelope) = 0;
 
   // After the last message of a turn, before the cell goes idle or yields.
@@ -86,23 +92,23 @@ class MailboxCell : public Cell {
   // outside the cell's own turn, Signal() the cell.
   virtual bool Accepting() const { return true; }
 
+  // Takes the envelope that OnMessage was given out of the mailbox: to keep it, or to post it to
+  // another cell. Before any suspension of that OnMessage.
+  Envelope* Detach(Envelope* envelope);
+
   // Begins a handler, runs `thunk` on `self`, answers and ends the envelope. An exception of the
-  // handler is caught outside of any suspension and returned as a Status (UNKNOWN, with its
-  // what()); the ask is then answered with it. An ask whose deadline has passed is not run.
-  Status RunMessage(Turn& turn, Envelope* envelope, void (*thunk)(void*, Envelope*, class Context&),
-                    void* self);
+  // handler comes back as a Status (UNKNOWN, with its what()), after the ask was answered with it.
+  // An ask whose deadline has passed is not run. What the handler answers is no failure here.
+  Status RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self);
 
   // Runs `fn` as the body of OnStart and the like: deadline none, exceptions become a Status.
-  Status RunGuarded(Turn& turn, const std::function<Status(class Context&)>& fn);
+  Status RunGuarded(Turn& turn, const std::function<Status(Context&)>& fn);
 
-  // No further message is accepted; what is queued is dropped with `why` (asks answered, tells
-  // dead-lettered), tasks are destroyed. On the cell's own turn, once; the caller then returns
-  // kEnded.
-  void Close(Turn& turn, Status why);
-  // As Close, but every queued message is handed to `sink` in order, with those that still come
-  // while the call runs. (A grain's messages are routed again.) Latecomers are answered as by
-  // Close.
-  void CloseInto(Turn& turn, Status why, const std::function<void(Envelope*)>& sink);
+  // No further message is accepted: what is queued is refused (asks answered UNAVAILABLE, tells
+  // dead-lettered), or handed to `sink` in order, each an envelope of its own (a grain's messages
+  // are routed again); tasks are destroyed. Latecomers are refused. On the cell's own turn, once;
+  // the caller then returns kEnded (from a task: just returns).
+  void Close(Turn& turn, const std::function<void(Envelope*)>& sink = nullptr);
 
   // Messages are waiting. On the cell's own turn.
   bool HasMessages() const { return !mailbox_.Empty(); }
@@ -111,24 +117,35 @@ class MailboxCell : public Cell {
   }
 
  private:
-  friend class RunQueue;
+  friend class CellList;
   friend class Waiter;
   struct TaskNode {
     TaskNode* next;
     Task task;
   };
 
-  void Schedule();
-  void Nudge();
+  enum class TurnEnd : uint8_t { kGone, kBudgetUsed };
+
+  TurnEnd RunMessages(Turn& turn);
   After RunSignals(Turn& turn);
-  After RunTasks(Turn& turn);
-  void FreeSpent(MailboxNode* spent);
+  void Schedule();
+  void PushNode(MailboxNode* node);
+  void Refuse(Envelope* envelope);
   void DrainClosed();
+  void FreeSpent(MailboxNode* spent);
+  TaskNode* TakeTasks(TaskNode* leave);
+  // Around a cancellable wait of the turn; false: the actor has been asked to stop, do not wait.
+  bool BeginPark(Turn& turn, Waiter* waiter);
+  void EndPark();
   void CancelParkedWait();
+
+  static inline TaskNode closed_tasks_{};
+  static constexpr TaskNode* kTasksClosed = &closed_tasks_;
 
   SystemCore* const core_;
   MailboxNode first_stub_;
   Mailbox mailbox_;
+  MailboxNode* spent_ = nullptr;     // owner only: freed after the message that replaced it
   MailboxCell* run_next_ = nullptr;  // intrusive link of a run queue
   std::atomic<TaskNode*> tasks_{nullptr};
   // Where the turn that is suspended in a cancellable wait lives; null otherwise.
@@ -136,6 +153,8 @@ class MailboxCell : public Cell {
   Turn* turn_ = nullptr;  // owner only: the turn that runs or is suspended
   std::atomic<uint32_t> signals_{0};
   std::atomic<bool> closed_{false};
+  // The turn ended with messages left (not Accepting()): the next signal schedules the cell.
+  std::atomic<bool> dormant_{false};
 };
 
 }  // namespace quern::internal

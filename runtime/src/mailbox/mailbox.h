@@ -41,6 +41,13 @@ class Mailbox {
     return next;
   }
 
+  // Undoes the last Pop for a node that leaves the queue alone: `spent` is the stub again and
+  // `next` (not null) follows it.
+  void PutBack(MailboxNode* spent, MailboxNode* next) {
+    spent->next.store(next, std::memory_order_relaxed);
+    tail_ = spent;
+  }
+
   // Gives up the right to consume, if the mailbox is empty. After true, nothing of the owner may be
   // touched: another thread may be running it.
   bool TryIdle() {

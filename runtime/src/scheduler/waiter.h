@@ -61,7 +61,10 @@ class Waiter : private InboxItem, private TimerNode {
   friend class Worker;
   friend class ThreadWaits;
 
+  friend class MailboxCell;
+
   Outcome WaitOnThread(Time deadline);
+  void LookAgain();
   static void OnInbox(Worker& worker, InboxItem* item);
   static void OnTimer(TimerNode* node);
   void Resume(Outcome outcome);

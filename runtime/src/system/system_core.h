@@ -25,6 +25,7 @@ class ActorKinds;
 class DeadLetters;
 class GrainHost;
 class Scheduler;
+class Waiter;
 class EpochGuard;
 
 class SystemCore {
@@ -40,6 +41,9 @@ class SystemCore {
   void Stop();
   // From the moment Stop() begins: spawns and grain calls are refused.
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+
+  // Stop() has returned: nothing below may be touched.
+  bool stopped() const { return stopped_.load(std::memory_order_acquire); }
 
   // Valid until Stop() has returned.
   const SystemOptions& options() const { return options_; }
@@ -82,6 +86,7 @@ class SystemCore {
   std::unique_ptr<NetworkPort> network_port_;
   std::unique_ptr<Scheduler> scheduler_;
   CellPtr<ActorCell> root_;
+  Waiter* root_stopped_ = nullptr;
 };
 
 }  // namespace quern::internal

@@ -63,7 +63,9 @@ class TimerWheel {
   }
   void Place(TimerNode* node);
   void FireDue(List& list, Time now);
-  void Cascade(int level, int slot);
+  void PlaceAgain(List& list);
+  void MoveTo(uint64_t tick);
+  uint64_t NextOccupiedTick() const;
 
   List slots_[kLevels][kSlots];
   List firing_;

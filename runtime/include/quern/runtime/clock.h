@@ -10,6 +10,8 @@
 #define QUERN_RUNTIME_CLOCK_H_
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 
 namespace quern {
 
@@ -34,6 +36,16 @@ class Clock {
   virtual Time Now() const = 0;
 
   virtual WallTime WallNow() const = 0;
+
+  // A clock that moves only by hand (a test's) calls `moved` after every move, from the thread that
+  // moves it, so that sleepers look again; it returns an id that is not 0. A clock that runs by
+  // itself returns 0 and calls nobody. Thread-safe.
+  virtual uint64_t AddListener(std::function<void()> moved) {
+    (void)moved;
+    return 0;
+  }
+  // The listener does not run once this has returned. Thread-safe.
+  virtual void RemoveListener(uint64_t id) { (void)id; }
 };
 
 // The production clock. Lives for the whole program.

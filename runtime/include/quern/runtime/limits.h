@@ -30,8 +30,8 @@ inline constexpr Duration kRestartBackoffMax = std::chrono::seconds(30);
 inline constexpr size_t kTimersPerActorMax = 1024;
 inline constexpr size_t kDeadLetterGroupsMax = 64;  // (target, message) pairs told apart in the log
 inline constexpr Duration kDeadLetterLogEvery = std::chrono::seconds(10);  // a group
-inline constexpr size_t kSenderEpochsMax = 65536;  // grains whose highest epoch is remembered
-inline constexpr size_t kEndedEpochsMax = 65536;   // grains that were here, with their last epoch
+inline constexpr size_t kSenderEpochsMax = 65536;    // grains whose highest epoch is remembered
+inline constexpr size_t kEndedEpochsMax = 65536;     // grains that were here, with their last epoch
 inline constexpr size_t kGrainWaitingMax = 100'000;  // messages for a grain on its way out
 inline constexpr Duration kGrainIdleDefault = std::chrono::minutes(2);
 inline constexpr Duration kNeverIdle = Duration::max();
@@ -39,6 +39,8 @@ inline constexpr Duration kStateTimeoutDefault = std::chrono::seconds(5);
 inline constexpr size_t kMagazineEnvelopes = 256;  // a size class of a worker
 inline constexpr size_t kDepotMagazinesMax = 64;   // a size class, shared by the workers
 inline constexpr size_t kWorkersMax = 256;
+// A router answers within the timeout that it was given; one so much later counts as silent.
+inline constexpr Duration kRouterGrace = std::chrono::seconds(1);
 
 }  // namespace quern
 

@@ -19,6 +19,8 @@ struct SenderStamp;
 
 namespace quern::internal {
 
+class SystemCore;
+
 class Cell {
  public:
   Cell(const Cell&) = delete;
@@ -33,6 +35,9 @@ class Cell {
 
   // Asks the target to stop; returns at once. Thread-safe. A grain's proxy does nothing.
   virtual void RequestStop() {}
+
+  // The system it belongs to; lives as long as the cell.
+  virtual SystemCore* system_core() const = 0;
 
   // Who sends when a turn of this cell sends. Called on the cell's own turn. A grain's activation
   // fills in its GrainId and Epoch; the default is the id alone.

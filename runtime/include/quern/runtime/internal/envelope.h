@@ -51,10 +51,10 @@ struct AskBlock {
 
 class Envelope : public MailboxNode {
  public:
-  static constexpr uint8_t kAsk = 1;        // an AskBlock stands behind the message
-  static constexpr uint8_t kExtra = 2;      // `extra` instead of `sender_id`
-  static constexpr uint8_t kBuilt = 4;      // the message has been constructed
-  static constexpr uint8_t kAllocated = 8;  // not the mailbox's own stub
+  static constexpr uint8_t kAsk = 1;     // an AskBlock stands behind the message
+  static constexpr uint8_t kExtra = 2;   // `extra` instead of `sender_id`
+  static constexpr uint8_t kBuilt = 4;   // the message has been constructed
+  static constexpr uint8_t kQueued = 8;  // a mailbox still holds it as a node
 
   // Bits of `ask_state`.
   static constexpr uint32_t kClaimed = 1;  // the right to answer is taken (or given up)
@@ -117,8 +117,6 @@ Envelope* MakeEnvelope(uint16_t index_hint, bool ask, M&& message) {
   e->flags |= Envelope::kBuilt;
   return e;
 }
-
-// A message made ready to be sent later (timers): same memory, message constructed.
 
 }  // namespace quern::internal
 

@@ -1,0 +1,19 @@
+// Everything that a user of actors and grains needs.
+
+#ifndef QUERN_QUERN_H_
+#define QUERN_QUERN_H_
+
+#include "quern/api.h"
+#include "quern/runtime/actor.h"
+#include "quern/runtime/codec.h"
+#include "quern/runtime/context.h"
+#include "quern/runtime/delivery.h"
+#include "quern/runtime/grain.h"
+#include "quern/runtime/protocol.h"
+#include "quern/runtime/ref.h"
+#include "quern/runtime/spawn_options.h"
+#include "quern/runtime/state.h"
+#include "quern/runtime/status.h"
+#include "quern/runtime/system.h"
+
+#endif  // QUERN_QUERN_H_

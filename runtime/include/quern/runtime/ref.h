@@ -1,0 +1,136 @@
+// A typed handle to an actor or grain, here or on another node.
+//
+//   quern::Ref<CounterApi> counter = ...;
+//   counter.Tell(Add{2});                                          // Delivery; never waits
+//   quern::StatusOr<int64_t> total = counter.Ask(Get{}, 200ms);    // parks the fiber
+//   quern::Ref<ReadOnlyApi> narrow = counter;                      // fewer messages, same target
+//
+// One pointer; copies are cheap. Thread-safe like a shared_ptr: different Refs to one target may be
+// used from any thread. It may outlive its actor and its System; an empty one answers, never
+// crashes.
+
+#ifndef QUERN_RUNTIME_REF_H_
+#define QUERN_RUNTIME_REF_H_
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "quern/runtime/clock.h"
+#include "quern/runtime/delivery.h"
+#include "quern/runtime/internal/cell.h"
+#include "quern/runtime/internal/signature.h"
+#include "quern/runtime/protocol.h"
+#include "quern/runtime/status.h"
+
+namespace quern {
+
+namespace internal {
+// What a wrong Tell or Ask appears to return: the sentence that the compiler prints.
+struct this_message_is_not_in_the_Api_of_this_Ref;
+
+// Memory for a reply that may or may not come.
+template <typename R>
+class ReplyMemory {
+ public:
+  void* get() { return bytes_; }
+  ReplySlot<R> Take() {
+    auto* slot = std::launder(reinterpret_cast<ReplySlot<R>*>(bytes_));
+    ReplySlot<R> reply = std::move(*slot);
+    std::destroy_at(slot);
+    return reply;
+  }
+
+ private:
+  alignas(ReplySlot<R>) unsigned char bytes_[sizeof(ReplySlot<R>)];
+};
+}  // namespace internal
+
+template <typename Api>
+class Ref {
+ public:
+  Ref() = default;
+
+  // From a Ref that accepts everything that this one does.
+  template <typename Wide>
+    requires(!std::is_same_v<Wide, Api> && Covers<Wide, Api>)
+  Ref(Ref<Wide> other) : cell_(std::move(other.cell_)) {}  // NOLINT: a Ref is meant to narrow
+
+  // False: empty. A stopped actor's Ref is not empty.
+  explicit operator bool() const { return static_cast<bool>(cell_); }
+
+  // Puts the message into the target's mailbox. Never waits, never fails silently: the result says
+  // what became of it. Thread-safe.
+  template <typename M>
+    requires Accepts<Api, M>
+  Delivery Tell(M&& message) const {
+    return internal::PostTell(cell_.get(), Envelop(std::forward<M>(message), /*ask=*/false));
+  }
+  template <typename M>
+    requires(!Accepts<Api, M>)
+  internal::this_message_is_not_in_the_Api_of_this_Ref Tell(M&& message) const = delete;
+
+  // Sends and waits for the reply. Inside a handler it suspends the fiber, on a plain thread it
+  // blocks the thread. The timeout shrinks to the deadline of the ask that is being handled.
+  // Failure codes: NOT_FOUND empty Ref or nothing of that kind; UNAVAILABLE surely not run;
+  // DEADLINE_EXCEEDED outcome unknown; CANCELLED the asking actor is stopping; FAILED_PRECONDITION
+  // ask_cycle; UNKNOWN the handler threw; else what the handler returned. Suspends.
+  template <typename M>
+    requires Accepts<Api, M>
+  auto Ask(M&& message, Duration timeout = internal::kDefaultTimeout) const
+      -> internal::ReplySlot<ReplyOf<Api, M>> {
+    using R = ReplyOf<Api, M>;
+    internal::ReplyMemory<R> reply;
+    Status status;
+    if (internal::AskAndWait(cell_.get(), Envelop(std::forward<M>(message), /*ask=*/true),
+                             reply.get(), timeout, &status)) {
+      return reply.Take();
+    }
+    return status;
+  }
+  template <typename M>
+    requires(!Accepts<Api, M>)
+  internal::this_message_is_not_in_the_Api_of_this_Ref Ask(M&& message,
+                                                           Duration = {}) const = delete;
+
+  // Asks the actor to stop and returns at once: its parked asks return CANCELLED, the running
+  // handler ends, queued messages are dead-lettered. Nothing for a grain. Thread-safe.
+  void Stop() const {
+    if (cell_) cell_->RequestStop();
+  }
+
+  // "/parent/child", "kind/key", the address of a remote actor; "" when empty.
+  std::string path() const { return cell_ ? cell_->Path() : std::string(); }
+
+  // Of the target in its process; 0 when empty.
+  uint64_t id() const { return cell_ ? cell_->id() : 0; }
+
+  friend bool operator==(const Ref& a, const Ref& b) { return a.cell_.get() == b.cell_.get(); }
+
+  // For the runtime itself.
+  static Ref FromCell(internal::CellPtr<internal::Cell> cell) {
+    Ref ref;
+    ref.cell_ = std::move(cell);
+    return ref;
+  }
+  const internal::CellPtr<internal::Cell>& cell() const { return cell_; }
+
+ private:
+  template <typename Other>
+  friend class Ref;
+
+  template <typename M>
+  static internal::Envelope* Envelop(M&& message, bool ask) {
+    using Signature = internal::SignatureFor<Api, std::remove_cvref_t<M>>;
+    constexpr uint16_t kIndex =
+        internal::IndexIn<Signature>(static_cast<const internal::SignaturesOf<Api>*>(nullptr));
+    return internal::MakeEnvelope<Signature>(kIndex, ask, std::forward<M>(message));
+  }
+
+  internal::CellPtr<internal::Cell> cell_;
+};
+
+}  // namespace quern
+
+#endif  // QUERN_RUNTIME_REF_H_

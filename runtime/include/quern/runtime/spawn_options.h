@@ -1,0 +1,30 @@
+// How an actor is spawned, beyond its name and arguments.
+
+#ifndef QUERN_RUNTIME_SPAWN_OPTIONS_H_
+#define QUERN_RUNTIME_SPAWN_OPTIONS_H_
+
+#include <chrono>
+#include <cstdint>
+
+#include "quern/runtime/clock.h"
+
+namespace quern {
+
+// What happens when a handler, the constructor or OnStart throws, or OnStart returns an error.
+enum class Supervision : uint8_t {
+  kRestart,  // a new object from the kept arguments, after a pause of 50 ms to 30 s; the mailbox
+             // stays; at most 10 a minute, then stop
+  kStop,
+};
+
+struct SpawnOptions {
+  Supervision supervision = Supervision::kRestart;
+  // Without a message for so long, the actor stops. Zero: never.
+  Duration passivate_after = Duration::zero();
+  // For a spawn in another datacenter or on another node.
+  Duration timeout = std::chrono::seconds(10);
+};
+
+}  // namespace quern
+
+#endif  // QUERN_RUNTIME_SPAWN_OPTIONS_H_

@@ -1,0 +1,110 @@
+// The one object that users hold: worker threads, the tree of actors, the grains hosted here.
+//
+//   quern::System system("hello");
+//   auto greeter = system.Spawn<Greeter>("greeter").value();
+//   std::cout << greeter.Ask(Greet{"world"}).value() << "\n";
+//
+// Thread-safe. The destructor stops everything; Refs may outlive it.
+
+#ifndef QUERN_RUNTIME_SYSTEM_H_
+#define QUERN_RUNTIME_SYSTEM_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "quern/runtime/actor.h"
+#include "quern/runtime/clock.h"
+#include "quern/runtime/context.h"
+#include "quern/runtime/grain.h"
+#include "quern/runtime/internal/spawn.h"
+#include "quern/runtime/place.h"
+#include "quern/runtime/ref.h"
+#include "quern/runtime/spawn_options.h"
+#include "quern/runtime/status.h"
+#include "quern/runtime/system_options.h"
+
+namespace quern {
+
+class Logger;
+class NetworkPort;
+
+namespace internal {
+Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options);
+}
+
+class System {
+ public:
+  explicit System(std::string_view name);
+  explicit System(SystemOptions options);
+  // Stops. Never on a worker thread. Blocks the thread.
+  ~System();
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+
+  // Starts an actor under the root. Arguments are decayed and kept for restarts. The constructor
+  // and OnStart run on the actor's own turn, after this has returned. INVALID_ARGUMENT the name;
+  // ALREADY_EXISTS a living actor has it; UNAVAILABLE the system is stopping. Never suspends.
+  template <typename A, typename... Args>
+  StatusOr<Ref<typename A::Api>> Spawn(std::string_view name, Args&&... args) {
+    return internal::Spawn<A>(core_, nullptr, SpawnOptions{}, name, std::forward<Args>(args)...);
+  }
+  template <typename A, typename... Args>
+  StatusOr<Ref<typename A::Api>> Spawn(const SpawnOptions& options, std::string_view name,
+                                       Args&&... args) {
+    return internal::Spawn<A>(core_, nullptr, options, name, std::forward<Args>(args)...);
+  }
+
+  // Hosts a grain class here, under its Api's kind or the one in `options`. INVALID_ARGUMENT the
+  // kind; ALREADY_EXISTS it is hosted. Host before a network layer starts: it tells the others.
+  template <typename G>
+  Status Host(GrainOptions options = {}) {
+    return internal::HostGrain(core_, internal::GrainTypeOf<G>(), std::move(options));
+  }
+
+  // Makes an actor class spawnable by its Api's kind, from encoded Api::Arguments.
+  template <typename A>
+  Status HostActor() {
+    return internal::HostActor<A>(core_);
+  }
+
+  // A grain, wherever it is or will be. Costs nothing until it is called. `kind` overrides the
+  // Api's.
+  template <typename Api>
+  Ref<Api> Grain(std::string_view key, std::string_view kind = {}) {
+    return internal::GrainRef<Api>(core_, kind, key);
+  }
+
+  // Another datacenter, to spawn in.
+  Place In(std::string_view datacenter) { return Place(core_, datacenter); }
+
+  // For network layers.
+  NetworkPort& network_port();
+
+  // Stops grains, then actors (children before parents), then the workers. Idempotent. Blocks the
+  // thread; never on a worker.
+  void Stop();
+
+  Clock& clock() const;
+  Logger& logger() const;
+  const std::string& name() const;
+  int workers() const;
+
+  // Messages that nobody handled, since the start.
+  uint64_t dead_letters() const;
+
+  // Blocks the thread until no worker has anything to do. Meaningful only while nothing outside
+  // sends: for tests that have moved a clock by hand.
+  void WaitUntilQuiet();
+
+  // For the runtime itself.
+  internal::SystemCore* core() const { return core_; }
+
+ private:
+  internal::SystemCore* const core_;
+};
+
+}  // namespace quern
+
+#endif  // QUERN_RUNTIME_SYSTEM_H_

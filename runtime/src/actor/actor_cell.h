@@ -1,0 +1,121 @@
+// An actor's cell: the object, its place in the tree, and its life (ARCHITECTURE.md, D5).
+//
+//   starting    the first turn: constructor, OnStart
+//   running     messages
+//   restarting  after a failure: the object is gone, children stop, then a pause; messages wait
+//   stopping    nothing is handled; children stop first, then OnStop, the mailbox is dead-lettered,
+//   the
+//               object is destroyed
+//
+// All of it on the actor's own turn. The object lies behind the cell in one allocation, and so does
+// the name. What few actors have (children, timers, a restart's history, passivation) is in Extras.
+
+#ifndef QUERN_RUNTIME_SRC_ACTOR_ACTOR_CELL_H_
+#define QUERN_RUNTIME_SRC_ACTOR_ACTOR_CELL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actor/actor_timers.h"
+#include "actor/children.h"
+#include "actor/mailbox_cell.h"
+#include "actor/restart_budget.h"
+#include "quern/runtime/internal/actor_class.h"
+#include "quern/runtime/internal/spawn.h"
+#include "quern/runtime/spawn_options.h"
+#include "quern/runtime/status.h"
+
+namespace quern::internal {
+
+class ActorCell final : public MailboxCell {
+ public:
+  // The root of a tree: no object. The caller owns one count and calls Begin().
+  static CellPtr<ActorCell> NewRoot(SystemCore* core, std::function<void()> on_stopped);
+
+  // A child of `parent`, started. Codes as SpawnActor().
+  static StatusOr<CellPtr<ActorCell>> Spawn(ActorCell* parent, const SpawnRequest& request);
+
+  std::string Path() const override;
+  void RequestStop() override { Signal(kStopSignal); }
+  void Dispose() noexcept override;
+
+  std::string_view name() const { return {name_begin(), name_bytes_}; }
+
+  // By names below this cell ("a/b"). Null: none. Thread-safe.
+  CellPtr<ActorCell> Find(std::string_view path);
+
+  // On the actor's own turn.
+  ActorTimers& timers() { return extras().timers; }
+  ActorTimers* timers_if_any() { return extras_ == nullptr ? nullptr : &extras_->timers; }
+  bool stopping() const { return state_ == State::kStopping; }
+
+ protected:
+  After OnSignals(Turn& turn, uint32_t bits) override;
+  After OnMessage(Turn& turn, Envelope* envelope) override;
+  void OnTurnEnd(Turn& turn) override;
+  bool Accepting() const override { return state_ == State::kRunning; }
+
+ private:
+  static constexpr uint32_t kStartSignal = kOwnSignals;
+  static constexpr uint32_t kChildrenGoneSignal = kOwnSignals << 1;
+  static constexpr uint32_t kRestartSignal = kOwnSignals << 2;
+  static constexpr uint32_t kIdleSignal = kOwnSignals << 3;
+
+  enum class State : uint8_t { kStarting, kRunning, kRestarting, kStopping };
+
+  struct Extras {
+    ActorTimers timers;
+    RestartBudget restarts;
+    Duration next_pause{};
+    CellTimer* pause = nullptr;  // of a restart
+    CellTimer* idle = nullptr;   // passivation
+    Time last_active{};
+    std::function<void()> on_stopped;  // the root's
+  };
+
+  ActorCell(SystemCore* core, CellPtr<ActorCell> parent, const SpawnRequest& request,
+            size_t object_offset);
+  ~ActorCell() override;
+
+  static size_t ObjectOffset(size_t name_bytes, size_t alignment);
+  char* name_begin() const { return reinterpret_cast<char*>(const_cast<ActorCell*>(this) + 1); }
+  void* object() { return reinterpret_cast<char*>(this) + object_offset_; }
+
+  After Construct(Turn& turn);
+  After Fail(Turn& turn, const Status& why);
+  After BeginStop(Turn& turn);
+  After FinishStop(Turn& turn);
+  void BeginRestartPause(Turn& turn);
+  After ChildrenGone(Turn& turn);
+  void DestroyObject();
+  void StopTimers();
+  bool Idle(Turn& turn);
+  void ArmIdle(Turn& turn, Time due);
+  Extras& extras();
+  Children& children();
+  Children* children_if_any() const { return children_.load(std::memory_order_acquire); }
+
+  const ActorClass* const class_;  // null: the root
+  const ActorFactory* const factory_;
+  void* arguments_;
+  const CellPtr<ActorCell> parent_;
+  std::unique_ptr<Extras> extras_;
+  std::atomic<Children*> children_{nullptr};
+  const uint32_t passivate_ms_;
+  const uint16_t object_offset_;
+  const uint8_t name_bytes_;
+  const Supervision supervision_;
+  State state_ = State::kStarting;
+  bool has_object_ = false;
+  bool had_message_ = false;
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_ACTOR_ACTOR_CELL_H_

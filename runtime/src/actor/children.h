@@ -1,0 +1,61 @@
+// The living children of an actor, by name. Spawning and ending happen on other turns than the
+// parent's, so it has a lock. Thread-safe.
+
+#ifndef QUERN_RUNTIME_SRC_ACTOR_CHILDREN_H_
+#define QUERN_RUNTIME_SRC_ACTOR_CHILDREN_H_
+
+#include <cstddef>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/synchronization/mutex.h>
+
+#include "quern/runtime/internal/cell.h"
+#include "quern/runtime/status.h"
+
+namespace quern::internal {
+
+class ActorCell;
+
+class Children {
+ public:
+  // Adds a count. ALREADY_EXISTS, or UNAVAILABLE while all are being stopped.
+  Status Add(ActorCell* child);
+
+  // Gives the count up. True: it was the last one, and somebody has asked to stop them all.
+  bool Remove(ActorCell* child);
+
+  // Asks every child to stop; no new one is taken until Reopen(). True: there was none.
+  bool StopAll();
+  void Reopen();
+
+  // Null: no such child.
+  CellPtr<ActorCell> Find(std::string_view name);
+
+ private:
+  struct NameHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+    size_t operator()(const ActorCell* cell) const;
+  };
+  struct NameEq {
+    using is_transparent = void;
+    static std::string_view NameOf(std::string_view name) { return name; }
+    static std::string_view NameOf(const ActorCell* cell);
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return NameOf(a) == NameOf(b);
+    }
+  };
+
+  absl::Mutex mutex_;
+  absl::flat_hash_set<ActorCell*, NameHash, NameEq> cells_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_ACTOR_CHILDREN_H_

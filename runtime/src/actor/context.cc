@@ -1,0 +1,54 @@
+#include "quern/runtime/context.h"
+
+#include "actor/actor_cell.h"
+#include "actor/mailbox_cell.h"
+#include "actor/turn.h"
+#include "mailbox/envelope_extra.h"
+#include "scheduler/waiter.h"
+#include "scheduler/worker.h"
+#include "system/system_core.h"
+
+namespace quern {
+
+std::string Context::path() const { return turn_->cell->Path(); }
+
+uint64_t Context::sender_id() const {
+  return turn_->envelope == nullptr ? 0 : internal::SenderIdOf(*turn_->envelope);
+}
+
+Time Context::deadline() const { return turn_->deadline; }
+
+void Context::Stop() { turn_->cell->RequestStop(); }
+
+Status Context::Sleep(Duration duration) {
+  const Time due = turn_->worker->ReadClock() + duration;
+  internal::Waiter waiter;
+  if (waiter.Wait(due, /*cancellable=*/true) == internal::Waiter::Outcome::kTimedOut) {
+    return absl::OkStatus();
+  }
+  return WithReason(absl::CancelledError(path() + " is stopping"), Reason::kCancelled);
+}
+
+Clock& Context::clock() const { return core()->clock(); }
+Logger& Context::logger() const { return core()->logger(); }
+Random& Context::random() const { return core()->random(); }
+
+internal::SystemCore* Context::core() const { return turn_->cell->system_core(); }
+internal::Cell* Context::cell() const { return turn_->cell; }
+
+namespace internal {
+
+StatusOr<CellPtr<Cell>> SpawnActor(SystemCore* core, Cell* parent, const SpawnRequest& request) {
+  if (core->stopped()) {
+    if (request.arguments != nullptr) request.factory->destroy_arguments(request.arguments);
+    return absl::UnavailableError("spawn: the system has stopped");
+  }
+  // What a grain spawns stands under the root: activations have no children.
+  auto* actor = dynamic_cast<ActorCell*>(parent);
+  auto cell = ActorCell::Spawn(actor != nullptr ? actor : &core->root(), request);
+  if (!cell.ok()) return cell.status();
+  return CellPtr<Cell>::Adopt(cell->release());
+}
+
+}  // namespace internal
+}  // namespace quern

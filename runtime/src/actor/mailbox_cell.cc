@@ -1,0 +1,339 @@
+#include "actor/mailbox_cell.h"
+
+#include <exception>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "actor/call_chain.h"
+#include "actor/dead_letters.h"
+#include "mailbox/envelope_extra.h"
+#include "quern/runtime/context.h"
+#include "quern/runtime/network_port.h"
+#include "scheduler/scheduler.h"
+#include "scheduler/waiter.h"
+#include "scheduler/worker.h"
+#include "system/system_core.h"
+
+namespace quern::internal {
+namespace {
+
+constexpr int kClockEveryMessages = 8;
+
+// The text of what a handler threw. Called with the exception no longer being handled.
+Status DescribeException(const std::exception_ptr& thrown, std::string_view what_ran) {
+  std::string text = "an exception";
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& e) {
+    text = e.what();
+  } catch (...) {
+    text = "something that is not a std::exception";
+  }
+  return absl::UnknownError(
+      absl::StrCat(absl::string_view(what_ran.data(), what_ran.size()), " threw: ", text));
+}
+
+}  // namespace
+
+void Cell::FillSender(SenderStamp* stamp) const { stamp->actor_id = id_; }
+
+void BeginMessage(Turn& turn, Envelope* envelope) {
+  turn.envelope = envelope;
+  turn.deadline = envelope->deadline();
+}
+
+void EndMessage(Turn& turn) {
+  turn.envelope = nullptr;
+  turn.deadline = kNever;
+  if (turn.inner_chain != nullptr) CallChain::Release(std::exchange(turn.inner_chain, nullptr));
+}
+
+MailboxCell::MailboxCell(SystemCore* core, uint64_t id)
+    : Cell(id), core_(core), mailbox_(&first_stub_) {
+  core_->AddRef();
+}
+
+MailboxCell::~MailboxCell() {
+  FreeSpent(mailbox_.stub());
+  core_->Release();
+}
+
+void MailboxCell::Start() { Schedule(); }
+
+void MailboxCell::Schedule() { core_->scheduler().Schedule(this); }
+
+Delivery MailboxCell::Post(Envelope* envelope) {
+  if (envelope->is_ask()) {
+    const CallChain* chain = envelope->ask().chain;
+    if (chain != nullptr && chain->Contains(id(), chain->has_remote() ? Path() : std::string())) {
+      DropEnvelope(envelope, CycleError(*chain, Path()));
+      return Delivery::kAccepted;
+    }
+  }
+  if (closed()) {
+    Refuse(envelope);
+    return Delivery::kStopped;
+  }
+  envelope->flags |= Envelope::kQueued;
+  PushNode(envelope);
+  return Delivery::kAccepted;
+}
+
+void MailboxCell::PushNode(MailboxNode* node) {
+  if (!mailbox_.Push(node)) return;
+  // It was idle. A closed cell is never scheduled again: whoever wakes it empties it.
+  if (closed()) {
+    DrainClosed();
+  } else {
+    Schedule();
+  }
+}
+
+void MailboxCell::Refuse(Envelope* envelope) {
+  const std::string path = Path();
+  if (!envelope->is_ask() && !core_->stopping()) {
+    core_->dead_letters().Add(path, envelope->signature->message_name, "stopped");
+  }
+  DropEnvelope(envelope, absl::UnavailableError(path + " has stopped"));
+}
+
+void MailboxCell::DrainClosed() {
+  do {
+    MailboxNode* spent = nullptr;
+    while (MailboxNode* node = mailbox_.Pop(&spent)) {
+      FreeSpent(spent);
+      auto* envelope = static_cast<Envelope*>(node);
+      if (!envelope->is_nudge()) Refuse(envelope);
+    }
+  } while (!mailbox_.TryIdle());
+}
+
+void MailboxCell::FreeSpent(MailboxNode* spent) {
+  if (spent == &first_stub_ || spent == nullptr) return;
+  ReleaseBlock(static_cast<Envelope*>(spent));
+}
+
+void MailboxCell::Signal(uint32_t bits) {
+  if (closed()) return;
+  const uint32_t old = signals_.fetch_or(bits, std::memory_order_seq_cst);
+  if ((old & bits) == bits) return;  // whoever set them has made a turn happen
+  if (dormant_.exchange(false, std::memory_order_seq_cst)) {
+    Schedule();
+  } else {
+    PushNode(AllocateNudge());
+  }
+  if ((bits & kStopSignal) != 0) CancelParkedWait();
+}
+
+bool MailboxCell::RunOnTurn(Task task) {
+  auto* node = new TaskNode{nullptr, std::move(task)};
+  TaskNode* head = tasks_.load(std::memory_order_relaxed);
+  do {
+    if (head == kTasksClosed) {
+      delete node;
+      return false;
+    }
+    node->next = head;
+  } while (!tasks_.compare_exchange_weak(head, node, std::memory_order_seq_cst));
+  Signal(kTaskSignal);
+  return true;
+}
+
+MailboxCell::TaskNode* MailboxCell::TakeTasks(TaskNode* leave) {
+  TaskNode* newest = tasks_.exchange(leave, std::memory_order_seq_cst);
+  TaskNode* oldest = nullptr;
+  if (newest == kTasksClosed) return nullptr;
+  while (newest != nullptr) {
+    TaskNode* next = std::exchange(newest->next, oldest);
+    oldest = std::exchange(newest, next);
+  }
+  return oldest;
+}
+
+After MailboxCell::RunSignals(Turn& turn) {
+  const uint32_t bits = signals_.exchange(0, std::memory_order_seq_cst);
+  if ((bits & ~kTaskSignal) != 0 && OnSignals(turn, bits & ~kTaskSignal) == After::kEnded) {
+    return After::kEnded;
+  }
+  TaskNode* task = TakeTasks(nullptr);
+  while (task != nullptr) {
+    std::unique_ptr<TaskNode> owned(std::exchange(task, task->next));
+    owned->task(turn);
+    if (!closed()) continue;
+    // The task ended the cell: the rest goes with it.
+    while (task != nullptr) delete std::exchange(task, task->next);
+    return After::kEnded;
+  }
+  return After::kGoOn;
+}
+
+void MailboxCell::RunTurn(Worker& worker) {
+  Turn turn;
+  turn.cell = this;
+  turn.worker = &worker;
+  worker.runner()->turn = &turn;
+  const TurnEnd end = RunMessages(turn);
+  worker.runner()->turn = nullptr;
+  // Only a cell that used up its budget is still ours to touch.
+  if (end == TurnEnd::kBudgetUsed) worker.Requeue(this);
+}
+
+MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
+  Time started = kNever;
+  int handled = 0;
+  for (;;) {
+    if (signals_.load(std::memory_order_seq_cst) != 0 && RunSignals(turn) == After::kEnded) {
+      return TurnEnd::kGone;
+    }
+    if (!Accepting()) {
+      if (!mailbox_.Empty()) {
+        dormant_.store(true, std::memory_order_seq_cst);
+        if (signals_.load(std::memory_order_seq_cst) == 0) return TurnEnd::kGone;
+        if (!dormant_.exchange(false, std::memory_order_seq_cst)) return TurnEnd::kGone;
+        continue;
+      }
+      if (mailbox_.TryIdle()) return TurnEnd::kGone;
+      continue;
+    }
+    MailboxNode* spent = nullptr;
+    MailboxNode* node = mailbox_.Pop(&spent);
+    if (node == nullptr) {
+      OnTurnEnd(turn);
+      if (mailbox_.TryIdle()) return TurnEnd::kGone;
+      continue;
+    }
+    auto* envelope = static_cast<Envelope*>(node);
+    if (envelope->is_nudge()) {
+      FreeSpent(spent);
+      continue;
+    }
+    spent_ = spent;
+    const After after = OnMessage(turn, envelope);
+    if (after == After::kEnded) return TurnEnd::kGone;
+    FreeSpent(std::exchange(spent_, nullptr));
+    if (++handled % kClockEveryMessages == 0) {
+      const Time now = turn.worker->ReadClock();
+      if (started == kNever) started = now;
+      if (handled >= kTurnMessagesMax || now - started >= kTurnTimeMax) {
+        OnTurnEnd(turn);
+        return TurnEnd::kBudgetUsed;
+      }
+    }
+  }
+}
+
+Envelope* MailboxCell::Detach(Envelope* envelope) {
+  // A node with a successor is written by no producer any more, so its predecessor may skip it.
+  MailboxNode* next = envelope->next.load(std::memory_order_acquire);
+  if (next == nullptr) {
+    mailbox_.Push(AllocateNudge());
+    while ((next = envelope->next.load(std::memory_order_acquire)) == nullptr) {
+    }
+  }
+  mailbox_.PutBack(std::exchange(spent_, nullptr), next);
+  envelope->flags &= static_cast<uint8_t>(~Envelope::kQueued);
+  return envelope;
+}
+
+Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self) {
+  if (envelope->is_ask() && envelope->ask().deadline <= turn.worker->now()) {
+    DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
+                               "the deadline passed while the ask was queued at ", Path())));
+    return absl::OkStatus();
+  }
+  BeginMessage(turn, envelope);
+  Context context(&turn);
+  std::exception_ptr thrown;
+  try {
+    thunk(self, envelope, context);
+  } catch (const boost::context::detail::forced_unwind&) {
+    throw;
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  Status status;
+  if (thrown != nullptr) [[unlikely]] {
+    status = DescribeException(thrown, envelope->signature->message_name);
+    FailAsk(envelope, status);
+  }
+  EndMessage(turn);
+  FinishEnvelope(envelope);
+  return status;
+}
+
+Status MailboxCell::RunGuarded(Turn& turn, const std::function<Status(Context&)>& fn) {
+  Context context(&turn);
+  std::exception_ptr thrown;
+  Status status;
+  try {
+    status = fn(context);
+  } catch (const boost::context::detail::forced_unwind&) {
+    throw;
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown != nullptr) status = DescribeException(thrown, Path());
+  EndMessage(turn);
+  return status;
+}
+
+void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) {
+  closed_.store(true, std::memory_order_seq_cst);
+  for (TaskNode* task = TakeTasks(kTasksClosed); task != nullptr;) {
+    delete std::exchange(task, task->next);
+  }
+  FreeSpent(std::exchange(spent_, nullptr));
+  (void)turn;
+  do {
+    while (MailboxNode* node = mailbox_.Pop(&spent_)) {
+      auto* envelope = static_cast<Envelope*>(node);
+      if (envelope->is_nudge()) {
+        FreeSpent(std::exchange(spent_, nullptr));
+      } else if (sink == nullptr) {
+        Refuse(envelope);
+        FreeSpent(std::exchange(spent_, nullptr));
+      } else {
+        sink(Detach(envelope));
+      }
+    }
+  } while (!mailbox_.TryIdle());
+}
+
+bool MailboxCell::BeginPark(Turn& turn, Waiter* waiter) {
+  if (turn.cancelled) return false;
+  turn.parked_on = waiter;
+  turn_ = &turn;
+  parked_worker_.store(turn.worker, std::memory_order_seq_cst);
+  if ((signals_.load(std::memory_order_seq_cst) & kStopSignal) == 0) return true;
+  turn.cancelled = true;
+  EndPark();
+  return false;
+}
+
+void MailboxCell::EndPark() {
+  parked_worker_.store(nullptr, std::memory_order_seq_cst);
+  turn_->parked_on = nullptr;
+  turn_ = nullptr;
+}
+
+void MailboxCell::CancelParkedWait() {
+  struct CancelItem : InboxItem {
+    CellPtr<MailboxCell> cell;
+  };
+  Worker* worker = parked_worker_.load(std::memory_order_seq_cst);
+  if (worker == nullptr) return;
+  auto* item = new CancelItem;
+  item->cell = CellPtr<MailboxCell>::Share(this);
+  item->run = [](Worker& here, InboxItem* raw) {
+    std::unique_ptr<CancelItem> owned(static_cast<CancelItem*>(raw));
+    MailboxCell& cell = *owned->cell;
+    // Parked elsewhere by now, or not at all: then its turn sees the signal by itself.
+    if (cell.parked_worker_.load(std::memory_order_seq_cst) != &here) return;
+    cell.turn_->cancelled = true;
+    cell.turn_->parked_on->Resume(Waiter::Outcome::kCancelled);
+  };
+  worker->Post(item);
+}
+
+}  // namespace quern::internal

@@ -1,0 +1,123 @@
+#include "quern/runtime/internal/envelope.h"
+
+#include <new>
+#include <utility>
+
+#include "actor/call_chain.h"
+#include "mailbox/envelope_extra.h"
+#include "mailbox/magazine.h"
+#include "system/system_core.h"
+
+namespace quern::internal {
+namespace {
+
+size_t BlockSize(size_t message_bytes, bool ask) {
+  const size_t padded = (message_bytes + 7) & ~size_t{7};
+  return sizeof(Envelope) + padded + (ask ? sizeof(AskBlock) : 0);
+}
+
+Envelope* NewEnvelope(size_t bytes) {
+  const uint8_t block_class = BlockClassFor(bytes);
+  auto* envelope = ::new (AllocateBlock(bytes, block_class)) Envelope;
+  envelope->size_class = block_class;
+  return envelope;
+}
+
+void FreeBlockOf(Envelope* envelope) { FreeBlockMemory(envelope, envelope->size_class); }
+
+// Message, extra and chain; the block stays.
+void DestroyContents(Envelope* e) {
+  if (e->flags & Envelope::kBuilt) {
+    e->flags &= static_cast<uint8_t>(~Envelope::kBuilt);
+    if (e->signature->destroy_message != nullptr) e->signature->destroy_message(e->message());
+  }
+  if (e->flags & Envelope::kExtra) {
+    e->flags &= static_cast<uint8_t>(~Envelope::kExtra);
+    if (e->extra->tick != nullptr) e->extra->tick->store(false, std::memory_order_release);
+    delete std::exchange(e->extra, nullptr);
+  }
+  if (e->is_ask()) CallChain::Release(std::exchange(e->ask().chain, nullptr));
+}
+
+// The envelope's holder is done with it; the mailbox frees the block if it is still a node there.
+void EndEnvelope(Envelope* envelope) {
+  DestroyContents(envelope);
+  if (!(envelope->flags & Envelope::kQueued)) ReleaseBlock(envelope);
+}
+
+}  // namespace
+
+Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, bool ask) {
+  Envelope* envelope = NewEnvelope(BlockSize(signature.message_bytes, ask));
+  envelope->signature = &signature;
+  envelope->index_hint = index_hint;
+  if (ask) {
+    envelope->flags = Envelope::kAsk;
+    ::new (&envelope->ask()) AskBlock{nullptr, nullptr, kNever, nullptr};
+  }
+  return envelope;
+}
+
+void FreeEnvelope(Envelope* envelope) { FreeBlockOf(envelope); }
+
+EnvelopeExtra::~EnvelopeExtra() {
+  if (core != nullptr) core->Release();
+}
+
+void EnvelopeExtra::HoldCore(SystemCore* holder) {
+  holder->AddRef();
+  core = holder;
+}
+
+Envelope* AllocateNudge() { return NewEnvelope(sizeof(Envelope)); }
+
+EnvelopeExtra& ExtraOf(Envelope& envelope) {
+  if (!(envelope.flags & Envelope::kExtra)) {
+    auto* extra = new EnvelopeExtra;
+    extra->sender.actor_id = envelope.sender_id;
+    envelope.extra = extra;
+    envelope.flags |= Envelope::kExtra;
+  }
+  return *envelope.extra;
+}
+
+void FailAsk(Envelope* envelope, Status why) {
+  if (!envelope->is_ask() || !ClaimReply(envelope)) return;
+  envelope->signature->construct_error(envelope->ask().slot, std::move(why));
+  FinishReply(envelope);
+}
+
+void FinishEnvelope(Envelope* envelope) {
+  if (envelope->is_ask() && envelope->ask_state.load(std::memory_order_relaxed) == 0) {
+    FailAsk(envelope, absl::AbortedError("the handler ended without an answer"));
+  }
+  EndEnvelope(envelope);
+}
+
+void DropEnvelope(Envelope* envelope, Status why) {
+  FailAsk(envelope, std::move(why));
+  EndEnvelope(envelope);
+}
+
+void ReleaseBlock(Envelope* envelope) {
+  if (envelope->is_ask()) {
+    const uint32_t old =
+        envelope->ask_state.fetch_or(Envelope::kReplierGone, std::memory_order_acq_rel);
+    if (!(old & Envelope::kAskerGone)) return;
+  }
+  FreeBlockOf(envelope);
+}
+
+void ReleaseAsker(Envelope* envelope) {
+  const uint32_t old =
+      envelope->ask_state.fetch_or(Envelope::kAskerGone, std::memory_order_acq_rel);
+  if (old & Envelope::kReplierGone) FreeBlockOf(envelope);
+}
+
+bool AbandonAsk(Envelope* envelope) {
+  uint32_t open = 0;
+  return envelope->ask_state.compare_exchange_strong(
+      open, Envelope::kClaimed | Envelope::kAskerGone, std::memory_order_acq_rel);
+}
+
+}  // namespace quern::internal

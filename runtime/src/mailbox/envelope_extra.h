@@ -1,0 +1,58 @@
+// What only some envelopes carry: those that go to or came from another node, and timer ticks.
+
+#ifndef QUERN_RUNTIME_SRC_MAILBOX_ENVELOPE_EXTRA_H_
+#define QUERN_RUNTIME_SRC_MAILBOX_ENVELOPE_EXTRA_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "quern/runtime/internal/envelope.h"
+#include "quern/runtime/internal/wire_table.h"
+#include "quern/runtime/network_port.h"
+
+namespace quern::internal {
+
+class SystemCore;
+
+class EnvelopeExtra {
+ public:
+  EnvelopeExtra() = default;
+  ~EnvelopeExtra();
+  EnvelopeExtra(const EnvelopeExtra&) = delete;
+  EnvelopeExtra& operator=(const EnvelopeExtra&) = delete;
+
+  void HoldCore(SystemCore* holder);
+
+  SenderStamp sender;
+  const WireEntry* wire = nullptr;      // how the message and its reply are encoded
+  SystemCore* core = nullptr;           // counted; of a message that a network layer may hold
+  std::string target;                   // for the dead letters
+  std::vector<std::string> call_chain;  // as paths, filled in when it leaves or came from a peer
+  std::shared_ptr<std::atomic<bool>> tick;  // a timer's: true while this tick is under way
+};
+
+// The envelope's extra block, made if there is none; keeps the sender's id.
+EnvelopeExtra& ExtraOf(Envelope& envelope);
+inline EnvelopeExtra* FindExtra(const Envelope& envelope) {
+  return (envelope.flags & Envelope::kExtra) ? envelope.extra : nullptr;
+}
+inline uint64_t SenderIdOf(const Envelope& envelope) {
+  return (envelope.flags & Envelope::kExtra) ? envelope.extra->sender.actor_id : envelope.sender_id;
+}
+
+// For the mailbox: the node is no longer anybody's stub. Frees the block, or for an ask leaves that
+// to the asker.
+void ReleaseBlock(Envelope* envelope);
+// For the asker: it will not look at the ask any more.
+void ReleaseAsker(Envelope* envelope);
+// For the asker: true when no reply will ever come, and the envelope is no longer the asker's.
+bool AbandonAsk(Envelope* envelope);
+
+// An envelope that carries nothing and only makes a turn happen.
+Envelope* AllocateNudge();
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_MAILBOX_ENVELOPE_EXTRA_H_

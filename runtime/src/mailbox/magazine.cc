@@ -1,0 +1,97 @@
+#include "mailbox/magazine.h"
+
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "scheduler/worker.h"
+
+namespace quern::internal {
+namespace {
+
+void FreeAll(Magazine magazine) {
+  while (magazine.top != nullptr) std::free(std::exchange(magazine.top, magazine.top->next));
+}
+
+void* MallocOrThrow(size_t bytes) {
+  void* memory = std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+MagazineDepot::~MagazineDepot() {
+  for (auto& magazines : full_) {
+    for (const Magazine& magazine : magazines) FreeAll(magazine);
+  }
+}
+
+Magazine MagazineDepot::Take(uint8_t block_class) {
+  absl::MutexLock lock(&mutex_);
+  auto& full = full_[block_class];
+  if (full.empty()) return {};
+  Magazine magazine = full.back();
+  full.pop_back();
+  return magazine;
+}
+
+void MagazineDepot::Give(uint8_t block_class, Magazine magazine) {
+  {
+    absl::MutexLock lock(&mutex_);
+    auto& full = full_[block_class];
+    if (full.size() < kDepotMagazinesMax) {
+      full.push_back(magazine);
+      return;
+    }
+  }
+  FreeAll(magazine);
+}
+
+BlockCache::~BlockCache() {
+  for (int i = 0; i < kBlockClasses; ++i) {
+    FreeAll(loaded_[i]);
+    FreeAll(spare_[i]);
+  }
+}
+
+bool BlockCache::Refill(uint8_t block_class) {
+  std::swap(loaded_[block_class], spare_[block_class]);
+  if (loaded_[block_class].top == nullptr) loaded_[block_class] = depot_->Take(block_class);
+  return loaded_[block_class].top != nullptr;
+}
+
+void BlockCache::Drain(uint8_t block_class) {
+  if (spare_[block_class].count != 0) depot_->Give(block_class, spare_[block_class]);
+  spare_[block_class] = std::exchange(loaded_[block_class], {});
+}
+
+void* BlockCache::NewBlock(uint8_t block_class) { return MallocOrThrow(BlockBytes(block_class)); }
+
+void* AllocateBlock(size_t bytes, uint8_t block_class) {
+#if !defined(__SANITIZE_ADDRESS__)
+  if (block_class < kBlockClasses) {
+    if (Worker* worker = Worker::Current(); worker != nullptr) {
+      return worker->blocks().Allocate(block_class);
+    }
+    return MallocOrThrow(BlockBytes(block_class));
+  }
+#endif
+  (void)block_class;
+  return MallocOrThrow(bytes);
+}
+
+void FreeBlockMemory(void* memory, uint8_t block_class) {
+#if !defined(__SANITIZE_ADDRESS__)
+  if (block_class < kBlockClasses) {
+    if (Worker* worker = Worker::Current(); worker != nullptr) {
+      worker->blocks().Free(memory, block_class);
+      return;
+    }
+  }
+#endif
+  (void)block_class;
+  std::free(memory);
+}
+
+}  // namespace quern::internal

@@ -1,0 +1,98 @@
+// Memory of envelopes and other small blocks in flight: a pair of magazines a size class for each
+// worker, exchanged whole through a depot (Bonwick and Adams, "Magazines and vmem", 2001). Every
+// block is malloc's own, so any thread may free any block and nothing depends on who lives longer.
+// Under AddressSanitizer blocks go straight to malloc, so that a use after free is seen.
+
+#ifndef QUERN_RUNTIME_SRC_MAILBOX_MAGAZINE_H_
+#define QUERN_RUNTIME_SRC_MAILBOX_MAGAZINE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include "quern/runtime/limits.h"
+
+namespace quern::internal {
+
+inline constexpr int kBlockClasses = 4;
+inline constexpr uint8_t kUnpooledClass = kBlockClasses;
+
+// 64, 128, 256 and 512 bytes; above that malloc.
+constexpr uint8_t BlockClassFor(size_t bytes) {
+  return bytes <= 64 ? 0 : bytes <= 128 ? 1 : bytes <= 256 ? 2 : bytes <= 512 ? 3 : kUnpooledClass;
+}
+constexpr size_t BlockBytes(uint8_t block_class) { return size_t{64} << block_class; }
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+struct Magazine {
+  FreeBlock* top = nullptr;
+  size_t count = 0;
+};
+
+// Full magazines of all workers. Thread-safe.
+class MagazineDepot {
+ public:
+  MagazineDepot() = default;
+  ~MagazineDepot();
+  MagazineDepot(const MagazineDepot&) = delete;
+  MagazineDepot& operator=(const MagazineDepot&) = delete;
+
+  // An empty magazine when there is none.
+  Magazine Take(uint8_t block_class);
+  // Beyond kDepotMagazinesMax the blocks are freed.
+  void Give(uint8_t block_class, Magazine full);
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<Magazine> full_[kBlockClasses] ABSL_GUARDED_BY(mutex_);
+};
+
+// Owner only: one worker.
+class BlockCache {
+ public:
+  explicit BlockCache(MagazineDepot* depot) : depot_(depot) {}
+  ~BlockCache();
+  BlockCache(const BlockCache&) = delete;
+  BlockCache& operator=(const BlockCache&) = delete;
+
+  void* Allocate(uint8_t block_class) {
+    Magazine& loaded = loaded_[block_class];
+    if (loaded.top == nullptr && !Refill(block_class)) return NewBlock(block_class);
+    FreeBlock* block = loaded.top;
+    loaded.top = block->next;
+    --loaded.count;
+    return block;
+  }
+
+  void Free(void* memory, uint8_t block_class) {
+    Magazine& loaded = loaded_[block_class];
+    if (loaded.count == kMagazineEnvelopes) Drain(block_class);
+    auto* block = static_cast<FreeBlock*>(memory);
+    block->next = loaded.top;
+    loaded.top = block;
+    ++loaded.count;
+  }
+
+ private:
+  bool Refill(uint8_t block_class);
+  void Drain(uint8_t block_class);
+  static void* NewBlock(uint8_t block_class);
+
+  MagazineDepot* const depot_;
+  Magazine loaded_[kBlockClasses];
+  Magazine spare_[kBlockClasses];
+};
+
+// From the calling worker's cache, else malloc. `block_class` from BlockClassFor(bytes).
+void* AllocateBlock(size_t bytes, uint8_t block_class);
+void FreeBlockMemory(void* memory, uint8_t block_class);
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_MAILBOX_MAGAZINE_H_

@@ -1,0 +1,62 @@
+// What stands behind the Ref of a grain or of an actor on another node: it gives each message its
+// wire form, its sender's stamp and its call chain as paths, and hands it to the router.
+
+#ifndef QUERN_RUNTIME_SRC_NETWORK_PROXY_CELL_H_
+#define QUERN_RUNTIME_SRC_NETWORK_PROXY_CELL_H_
+
+#include <string>
+
+#include "quern/runtime/grain_id.h"
+#include "quern/runtime/internal/cell.h"
+#include "quern/runtime/internal/wire_table.h"
+#include "quern/runtime/network_port.h"
+#include "quern/runtime/status.h"
+
+namespace quern::internal {
+
+class SystemCore;
+
+class ProxyCell : public Cell {
+ public:
+  Delivery Post(Envelope* envelope) final;
+  SystemCore* system_core() const final { return core_; }
+
+ protected:
+  ProxyCell(SystemCore* core, const WireTable* wire);
+  ~ProxyCell() override;
+
+  // Takes the message.
+  virtual Delivery Route(Message message) = 0;
+
+ private:
+  SystemCore* const core_;
+  const WireTable* const wire_;
+};
+
+class GrainProxyCell final : public ProxyCell {
+ public:
+  GrainProxyCell(SystemCore* core, const WireTable* wire, GrainId id);
+  std::string Path() const override { return id_.ToString(); }
+
+ private:
+  Delivery Route(Message message) override;
+
+  const GrainId id_;
+  const Status valid_;
+};
+
+class RemoteActorCell final : public ProxyCell {
+ public:
+  RemoteActorCell(SystemCore* core, const WireTable* wire, std::string address)
+      : ProxyCell(core, wire), address_(std::move(address)) {}
+  std::string Path() const override { return address_; }
+
+ private:
+  Delivery Route(Message message) override;
+
+  const std::string address_;
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_NETWORK_PROXY_CELL_H_

@@ -1,0 +1,139 @@
+#include "scheduler/scheduler.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include "scheduler/futex.h"
+#include "scheduler/waiter.h"
+#include "scheduler/worker.h"
+
+namespace quern::internal {
+namespace {
+
+constexpr size_t kInjectedBatchMax = 32;
+constexpr int kSpinPauses = 2000;        // about 80 us
+constexpr int kSpinPausesCrowded = 200;  // no core to spare
+
+// cpu.max of cgroup v2: "quota period" or "max period"; 0 when there is none.
+int CgroupQuota() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 0;
+  return std::max(1, static_cast<int>((std::stod(quota) + period - 1) / period));
+}
+
+}  // namespace
+
+int Scheduler::DefaultWorkers() {
+  const int hardware = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int quota = CgroupQuota();
+  return quota == 0 ? hardware : std::min(hardware, quota);
+}
+
+Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock) : core_(core), clock_(clock) {
+  if (workers <= 0) workers = DefaultWorkers();
+  workers = std::min(workers, static_cast<int>(kWorkersMax));
+  spin_limit_ = workers < static_cast<int>(std::thread::hardware_concurrency())
+                    ? kSpinPauses
+                    : kSpinPausesCrowded;
+  for (int i = 0; i < workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(this, i, FutexPoller()));
+  }
+  listener_ = clock->AddListener([this] {
+    for (const auto& worker : workers_) worker->NotifyTime();
+    thread_waits_.WakeAll();
+  });
+  for (const auto& worker : workers_) threads_.emplace_back([w = worker.get()] { w->Run(); });
+}
+
+Scheduler::~Scheduler() { Stop(); }
+
+void Scheduler::Stop() {
+  if (threads_.empty()) return;
+  for (const auto& worker : workers_) worker->Stop();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  if (listener_ != 0) clock_->RemoveListener(listener_);
+}
+
+void Scheduler::Schedule(MailboxCell* cell) {
+  Worker* worker = Worker::Current();
+  if (worker != nullptr && &worker->scheduler() == this) {
+    worker->Schedule(cell);
+  } else {
+    Inject(cell);
+  }
+}
+
+void Scheduler::Inject(MailboxCell* cell) {
+  {
+    absl::MutexLock lock(&mutex_);
+    injected_.PushBack(cell);
+    injected_size_.store(injected_.size(), std::memory_order_seq_cst);
+  }
+  WakeOne();
+}
+
+size_t Scheduler::TakeInjected(RunQueue* queue) {
+  size_t taken = 0;
+  bool more = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    const size_t share = injected_.size() / workers_.size() + 1;
+    const size_t wanted = std::min(share, kInjectedBatchMax);
+    for (; taken < wanted; ++taken) {
+      MailboxCell* cell = injected_.PopFront();
+      if (cell == nullptr) break;
+      queue->PushBack(cell);
+    }
+    injected_size_.store(injected_.size(), std::memory_order_seq_cst);
+    more = !injected_.empty();
+  }
+  if (more) WakeOne();
+  return taken;
+}
+
+void Scheduler::WakeOne() {
+  if (spinning_.load(std::memory_order_seq_cst) > 0) return;
+  for (const auto& worker : workers_) {
+    if (worker->Notify()) return;
+  }
+}
+
+void Scheduler::OnParked() {
+  quiet_.fetch_add(1, std::memory_order_seq_cst);
+  if (quiet_waiters_.load(std::memory_order_seq_cst) > 0) FutexWakeAll(&quiet_);
+}
+
+void Scheduler::WaitUntilQuiet() {
+  quiet_waiters_.fetch_add(1, std::memory_order_seq_cst);
+  for (;;) {
+    const uint32_t seen = quiet_.load(std::memory_order_seq_cst);
+    bool quiet = !HasInjected();
+    for (const auto& worker : workers_) quiet = quiet && worker->parked();
+    for (const auto& worker : workers_) quiet = quiet && !worker->HasMail();
+    // Nobody woke and slept again meanwhile: all were asleep at one time.
+    if (quiet && quiet_.load(std::memory_order_seq_cst) == seen) break;
+    FutexWait(quiet_, seen, std::chrono::milliseconds(10));
+  }
+  quiet_waiters_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void ThreadWaits::Add(Waiter* waiter) {
+  absl::MutexLock lock(&mutex_);
+  waiters_.push_back(waiter);
+}
+
+void ThreadWaits::Remove(Waiter* waiter) {
+  absl::MutexLock lock(&mutex_);
+  std::erase(waiters_, waiter);
+}
+
+void ThreadWaits::WakeAll() {
+  absl::MutexLock lock(&mutex_);
+  for (Waiter* waiter : waiters_) waiter->LookAgain();
+}
+
+}  // namespace quern::internal

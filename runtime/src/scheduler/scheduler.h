@@ -1,0 +1,101 @@
+// The workers of one system, the queue through which plain threads make actors ready, and the time
+// that they share.
+
+#ifndef QUERN_RUNTIME_SRC_SCHEDULER_SCHEDULER_H_
+#define QUERN_RUNTIME_SRC_SCHEDULER_SCHEDULER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include "mailbox/magazine.h"
+#include "quern/runtime/clock.h"
+#include "scheduler/run_queue.h"
+
+namespace quern::internal {
+
+class SystemCore;
+class Waiter;
+class Worker;
+
+// Deadlines of plain threads that wait on a clock which moves only by hand. Thread-safe.
+class ThreadWaits {
+ public:
+  void Add(Waiter* waiter);
+  void Remove(Waiter* waiter);
+  // Every one of them looks at the clock again.
+  void WakeAll();
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);
+};
+
+class Scheduler {
+ public:
+  // The CPU quota of the cgroup, rounded up, else the hardware's threads; at least 1.
+  static int DefaultWorkers();
+
+  Scheduler(SystemCore* core, int workers, Clock* clock);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // Stops the workers: every cell has ended before. Blocks the thread.
+  void Stop();
+
+  // A cell became ready: on the calling worker, or through the shared queue. Thread-safe.
+  void Schedule(MailboxCell* cell);
+  // Through the shared queue. Thread-safe.
+  void Inject(MailboxCell* cell);
+
+  // Moves at most `max` cells (and no more than a fair share) to `queue`.
+  size_t TakeInjected(RunQueue* queue);
+  bool HasInjected() const { return injected_size_.load(std::memory_order_seq_cst) != 0; }
+
+  // Wakes one sleeping worker unless one is looking for work already. Thread-safe.
+  void WakeOne();
+  void OnParked();
+  bool HasIdleWorker() const { return idle_.load(std::memory_order_relaxed) > 0; }
+
+  // Blocks the thread until no worker has anything to do. For tests.
+  void WaitUntilQuiet();
+
+  SystemCore& core() const { return *core_; }
+  Clock& clock() const { return *clock_; }
+  bool manual_clock() const { return listener_ != 0; }
+  ThreadWaits& thread_waits() { return thread_waits_; }
+  MagazineDepot& depot() { return depot_; }
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+  int spin_limit() const { return spin_limit_; }
+
+ private:
+  friend class Worker;
+
+  SystemCore* const core_;
+  Clock* const clock_;
+  uint64_t listener_ = 0;  // 0: the clock runs by itself
+  int spin_limit_ = 0;
+  MagazineDepot depot_;
+  ThreadWaits thread_waits_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+
+  alignas(64) absl::Mutex mutex_;
+  CellList injected_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<size_t> injected_size_{0};
+  std::atomic<int> spinning_{0};
+  std::atomic<int> idle_{0};        // spinning or asleep
+  std::atomic<uint32_t> quiet_{0};  // rises when a worker goes to sleep; waited on by tests
+  std::atomic<int> quiet_waiters_{0};
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_SCHEDULER_SCHEDULER_H_

@@ -1,0 +1,103 @@
+#include "scheduler/waiter.h"
+
+#include <boost/fiber/context.hpp>
+
+#include <optional>
+#include <utility>
+
+#include "actor/mailbox_cell.h"
+#include "actor/turn.h"
+#include "scheduler/futex.h"
+#include "scheduler/scheduler.h"
+#include "scheduler/worker.h"
+#include "scheduler/worker_algorithm.h"
+#include "system/system_core.h"
+
+namespace quern::internal {
+namespace {
+
+constexpr uint32_t kWoken = 1;
+constexpr uint32_t kLook = 2;
+
+}  // namespace
+
+Waiter::Waiter(SystemCore* core) : worker_(Worker::Current()), core_(core) {}
+
+Waiter::~Waiter() = default;
+
+Waiter::Outcome Waiter::Wait(Time deadline, bool cancellable) {
+  if (worker_ == nullptr) return WaitOnThread(deadline);
+  if (woken_) return Outcome::kWoken;
+  Turn* turn = cancellable ? worker_->turn() : nullptr;
+  if (turn != nullptr && turn->cancellable && !turn->cell->BeginPark(*turn, this)) {
+    return Outcome::kCancelled;
+  }
+  if (deadline != kNever) {
+    worker_->timers().Arm(this, deadline, &Waiter::OnTimer);
+  }
+  parked_ = boost::fibers::context::active();
+  parked_->suspend();
+  if (turn != nullptr && turn->cancellable) turn->cell->EndPark();
+  return outcome_;
+}
+
+void Waiter::Wake() {
+  if (worker_ == nullptr) {
+    // The waiter may be gone as soon as it reads the word.
+    std::atomic<uint32_t>* word = &word_;
+    word_.fetch_or(kWoken, std::memory_order_release);
+    FutexWake(word);
+  } else if (Worker::Current() == worker_) {
+    woken_ = true;
+    Resume(Outcome::kWoken);
+  } else {
+    InboxItem::run = &Waiter::OnInbox;
+    worker_->Post(this);
+  }
+}
+
+void Waiter::OnInbox(Worker&, InboxItem* item) {
+  auto* waiter = static_cast<Waiter*>(item);
+  waiter->woken_ = true;
+  waiter->Resume(Outcome::kWoken);
+}
+
+void Waiter::OnTimer(TimerNode* node) { static_cast<Waiter*>(node)->Resume(Outcome::kTimedOut); }
+
+void Waiter::Resume(Outcome outcome) {
+  if (parked_ == nullptr) return;
+  outcome_ = outcome;
+  worker_->timers().Cancel(this);
+  worker_->algorithm_->awakened(std::exchange(parked_, nullptr));
+}
+
+void Waiter::LookAgain() {
+  word_.fetch_or(kLook, std::memory_order_release);
+  FutexWake(&word_);
+}
+
+Waiter::Outcome Waiter::WaitOnThread(Time deadline) {
+  const bool timed = deadline != kNever && core_ != nullptr;
+  const bool manual = timed && core_->scheduler().manual_clock();
+  if (manual) core_->scheduler().thread_waits().Add(this);
+  Outcome outcome = Outcome::kWoken;
+  for (;;) {
+    const uint32_t word = word_.load(std::memory_order_acquire);
+    if (word & kWoken) break;
+    word_.fetch_and(~kLook, std::memory_order_relaxed);
+    std::optional<Duration> timeout;
+    if (timed) {
+      const Duration left = deadline - core_->clock().Now();
+      if (left <= Duration::zero()) {
+        outcome = Outcome::kTimedOut;
+        break;
+      }
+      if (!manual) timeout = left;
+    }
+    FutexWait(word_, word & ~kLook, timeout);
+  }
+  if (manual) core_->scheduler().thread_waits().Remove(this);
+  return outcome;
+}
+
+}  // namespace quern::internal

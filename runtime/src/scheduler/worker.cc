@@ -1,0 +1,267 @@
+#include "scheduler/worker.h"
+
+#include <boost/fiber/fiber.hpp>
+#include <boost/fiber/operations.hpp>
+#include <boost/fiber/protected_fixedsize_stack.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "actor/turn.h"
+#include "quern/runtime/limits.h"
+#include "scheduler/scheduler.h"
+#include "scheduler/worker_algorithm.h"
+
+namespace quern::internal {
+namespace {
+
+constexpr uint32_t kPollEveryTurns = 8;
+constexpr uint32_t kDispatchEveryTurns = 1024;
+constexpr size_t kSpillAbove = 4;  // cells queued here before an idle worker is given some
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr size_t kStackBytes = kSanitizedRunnerStackBytes;
+#else
+constexpr size_t kStackBytes = kRunnerStackBytes;
+#endif
+
+void CpuPause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  asm volatile("" ::: "memory");
+#endif
+}
+
+}  // namespace
+
+thread_local Worker* Worker::current_ = nullptr;
+
+Turn* CurrentTurn() {
+  Worker* worker = Worker::Current();
+  return worker == nullptr ? nullptr : worker->turn();
+}
+
+Worker::Worker(Scheduler* scheduler, int index, std::unique_ptr<Poller> poller)
+    : scheduler_(scheduler),
+      index_(index),
+      poller_(std::move(poller)),
+      timers_(scheduler->clock().Now()),
+      blocks_(&scheduler->depot()),
+      now_(scheduler->clock().Now()),
+      spin_limit_(scheduler->spin_limit()) {}
+
+Worker::~Worker() = default;
+
+void Worker::Run() {
+  current_ = this;
+  boost::fibers::use_scheduling_algorithm<WorkerAlgorithm>(this);
+  main_ = boost::fibers::context::active();
+  StartRunner();
+  Waiter stopped;
+  stop_waiter_ = &stopped;
+  stopped.Wait();
+}
+
+void Worker::Stop() {
+  static constexpr auto kRun = [](Worker& worker, InboxItem* item) {
+    delete item;
+    worker.stopping_ = true;
+    while (worker.idle_ != nullptr) {
+      Runner* runner = std::exchange(worker.idle_, worker.idle_->next_idle);
+      worker.algorithm_->awakened(runner->context);
+    }
+    worker.idle_count_ = 0;
+    if (worker.runners_ == 0) worker.stop_waiter_->Wake();
+  };
+  Post(new InboxItem{nullptr, kRun});
+}
+
+void Worker::Post(InboxItem* item) {
+  InboxItem* head = inbox_.load(std::memory_order_relaxed);
+  do {
+    item->next = head;
+  } while (!inbox_.compare_exchange_weak(head, item, std::memory_order_seq_cst));
+  Notify();
+}
+
+bool Worker::Notify() {
+  if (!parked_.load(std::memory_order_seq_cst)) return false;
+  if (!parked_.exchange(false, std::memory_order_seq_cst)) return false;
+  poller_->Wake();
+  return true;
+}
+
+void Worker::NotifyTime() {
+  time_moved_.store(true, std::memory_order_seq_cst);
+  Notify();
+}
+
+void Worker::Schedule(MailboxCell* cell) {
+  if (queue_.size() >= kSpillAbove && scheduler_->HasIdleWorker()) {
+    scheduler_->Inject(cell);
+  } else {
+    queue_.PushNext(cell);
+  }
+}
+
+Time Worker::ReadClock() { return now_ = scheduler_->clock().Now(); }
+
+bool Worker::InFiber() const {
+  return runner_ != nullptr || boost::fibers::context::active() == main_;
+}
+
+void Worker::StartRunner() {
+  ++runners_;
+  ++starting_;
+  boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg,
+                       boost::fibers::protected_fixedsize_stack(kStackBytes),
+                       [this] { RunnerBody(); })
+      .detach();
+}
+
+// The worker joins its runners: Run() returns when the last one has left.
+void Worker::RunnerBody() {
+  auto* context = boost::fibers::context::active();
+  auto* runner = new Runner(context);
+  context->set_properties(runner);
+  runner_ = runner;
+  --starting_;
+  while (!stopping_) {
+    MailboxCell* cell =
+        algorithm_->has_woken() || algorithm_->dispatch_due() ? nullptr : NextCell();
+    if (cell == nullptr) {
+      if (idle_count_ >= kRunnersIdleMax) break;
+      // Idle, not yielded: it may be handed the queue again at once.
+      runner->next_idle = std::exchange(idle_, runner);
+      ++idle_count_;
+      context->suspend();
+      // Woken for the queue: one turn, whoever else is ready.
+      if (stopping_ || (cell = NextCell()) == nullptr) continue;
+    }
+    EnsureSpare();
+    cell->RunTurn(*this);
+    AfterTurn();
+  }
+  if (--runners_ == 0 && stopping_) stop_waiter_->Wake();
+}
+
+MailboxCell* Worker::NextCell() {
+  if (queue_.empty() && !Poll()) return nullptr;
+  return queue_.Pop();
+}
+
+void Worker::EnsureSpare() {
+  if (idle_ != nullptr || starting_ != 0) return;
+  if (runners_ < kRunnersMax) {
+    StartRunner();
+  } else if (!queue_.empty()) {
+    stalls_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void Worker::AfterTurn() {
+  ++turns_;
+  if (turns_ % kPollEveryTurns == 0) {
+    ReadClock();
+    Poll();
+    if (scheduler_->HasInjected()) TakeInjected();
+    if (turns_ % kDispatchEveryTurns == 0) algorithm_->RequestDispatch();
+  } else if (inbox_.load(std::memory_order_relaxed) != nullptr) {
+    DrainInbox();
+  }
+}
+
+bool Worker::Poll() {
+  bool found = DrainInbox();
+  if (time_moved_.load(std::memory_order_relaxed) && time_moved_.exchange(false)) ReadClock();
+  AdvanceTimers();
+  if (queue_.empty()) found |= TakeInjected();
+  return found || !queue_.empty() || algorithm_->has_woken();
+}
+
+bool Worker::DrainInbox() {
+  if (inbox_.load(std::memory_order_relaxed) == nullptr) return false;
+  InboxItem* newest = inbox_.exchange(nullptr, std::memory_order_seq_cst);
+  InboxItem* oldest = nullptr;
+  while (newest != nullptr) {
+    InboxItem* next = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  while (oldest != nullptr) {
+    InboxItem* item = std::exchange(oldest, oldest->next);
+    item->run(*this, item);
+  }
+  return true;
+}
+
+bool Worker::TakeInjected() {
+  if (!scheduler_->HasInjected()) return false;
+  return scheduler_->TakeInjected(&queue_) != 0;
+}
+
+void Worker::AdvanceTimers() {
+  if (timers_.size() != 0) timers_.Advance(now_);
+}
+
+bool Worker::HasOutsideWork() const {
+  return inbox_.load(std::memory_order_seq_cst) != nullptr ||
+         time_moved_.load(std::memory_order_seq_cst) || scheduler_->HasInjected() ||
+         algorithm_->dispatch_due();
+}
+
+void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
+  for (;;) {
+    ReadClock();
+    Poll();
+    if (algorithm_->has_ready_fibers() || algorithm_->dispatch_due()) return;
+    std::optional<Duration> timeout;
+    if (const Time due = timers_.NextDue(); due != kNever && !scheduler_->manual_clock()) {
+      timeout = due - now_;
+    }
+    // Only users' own Boost primitives set a limit: the runtime sleeps on its timer wheel.
+    if (limit != std::chrono::steady_clock::time_point::max()) {
+      const Duration left = limit - std::chrono::steady_clock::now();
+      timeout = timeout.has_value() ? std::min(*timeout, left) : left;
+      if (left <= Duration::zero()) return;
+    }
+    scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
+    if (!Spin()) Park(timeout);
+    scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+}
+
+bool Worker::Spin() {
+  if (spin_limit_ <= 0) {
+    spin_limit_ = 1;  // tries again with a longer spin once sleeps turn out to be short
+    return false;
+  }
+  int spinners = 0;
+  if (!scheduler_->spinning_.compare_exchange_strong(spinners, 1, std::memory_order_seq_cst)) {
+    return false;  // one is enough
+  }
+  bool found = false;
+  for (int i = 0; i < spin_limit_ && !found; ++i) {
+    CpuPause();
+    found = HasOutsideWork();
+  }
+  scheduler_->spinning_.store(0, std::memory_order_seq_cst);
+  // Spins that find something grow, others shrink.
+  spin_limit_ = found ? std::min(scheduler_->spin_limit(), spin_limit_ * 2) : spin_limit_ / 2;
+  return found || HasOutsideWork();
+}
+
+void Worker::Park(std::optional<Duration> limit) {
+  parked_.store(true, std::memory_order_seq_cst);
+  if (!HasOutsideWork()) {
+    parks_.fetch_add(1, std::memory_order_seq_cst);
+    scheduler_->OnParked();
+    poller_->Wait(limit);
+  }
+  parked_.store(false, std::memory_order_seq_cst);
+}
+
+}  // namespace quern::internal

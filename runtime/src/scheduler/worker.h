@@ -1,0 +1,152 @@
+// One worker thread: a Boost.Fiber scheduler of its own, a pool of runner fibers, a run queue of
+// cells, a timer wheel and an inbox (ARCHITECTURE.md, D1 and D2).
+//
+// A runner pops a cell, runs one turn, goes on. A turn that suspends takes its runner with it; an
+// idle runner takes over the queue, and there is always a spare one (up to kRunnersMax). Fibers
+// never leave their worker; cells do between turns.
+//
+// Post() and Notify() are thread-safe; the rest belongs to the worker's thread.
+
+#ifndef QUERN_RUNTIME_SRC_SCHEDULER_WORKER_H_
+#define QUERN_RUNTIME_SRC_SCHEDULER_WORKER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <boost/fiber/context.hpp>
+#include <boost/fiber/properties.hpp>
+
+#include "mailbox/magazine.h"
+#include "quern/runtime/clock.h"
+#include "quern/runtime/poller.h"
+#include "scheduler/run_queue.h"
+#include "scheduler/waiter.h"
+#include "timer/timer_wheel.h"
+
+namespace quern::internal {
+
+class Scheduler;
+class WorkerAlgorithm;
+struct Turn;
+
+// The Itanium ABI's __cxa_eh_globals, which is per thread and must follow the fiber.
+struct ExceptionState {
+  void* caught = nullptr;
+  unsigned uncaught = 0;
+};
+
+// What a runner fiber carries; reached through its context, deleted with it.
+struct Runner : boost::fibers::fiber_properties {
+  explicit Runner(boost::fibers::context* own) : fiber_properties(own), context(own) {}
+
+  boost::fibers::context* const context;
+  Runner* next_idle = nullptr;
+  Turn* turn = nullptr;
+  ExceptionState exceptions;
+};
+
+class Worker {
+ public:
+  Worker(Scheduler* scheduler, int index, std::unique_ptr<Poller> poller);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // The worker whose thread this is, or null. The runtime's only thread_local.
+  static Worker* Current() { return current_; }
+
+  // The thread's body: returns after Stop(), when the last runner has gone.
+  void Run();
+
+  // Thread-safe. After it no cell is scheduled any more; handlers have ended before.
+  void Stop();
+
+  // Thread-safe: runs `item` on this thread soon.
+  void Post(InboxItem* item);
+  // Thread-safe: makes a sleeping worker look around. True if it slept.
+  bool Notify();
+  // Thread-safe: the clock has been moved by hand.
+  void NotifyTime();
+
+  // A cell became ready on this thread: it runs next here, or elsewhere when others are idle.
+  void Schedule(MailboxCell* cell);
+  // Its budget is used up: behind all others.
+  void Requeue(MailboxCell* cell) { queue_.PushBack(cell); }
+
+  // Fresh from the clock.
+  Time ReadClock();
+  // As of the last reading: at most a few turns old.
+  Time now() const { return now_; }
+
+  Turn* turn() const { return runner_ == nullptr ? nullptr : runner_->turn; }
+  Runner* runner() const { return runner_; }
+  // On a fiber that may suspend (not in the idle loop).
+  bool InFiber() const;
+  TimerWheel& timers() { return timers_; }
+  BlockCache& blocks() { return blocks_; }
+  Scheduler& scheduler() const { return *scheduler_; }
+  int index() const { return index_; }
+
+  // For tests that wait until everything has settled: parked, and how often it has been.
+  bool parked() const { return parked_.load(std::memory_order_seq_cst); }
+  bool HasMail() const {
+    return inbox_.load(std::memory_order_seq_cst) != nullptr ||
+           time_moved_.load(std::memory_order_seq_cst);
+  }
+  uint64_t parks() const { return parks_.load(std::memory_order_seq_cst); }
+  // Times that a cell waited because every runner was suspended.
+  uint64_t stalls() const { return stalls_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class WorkerAlgorithm;
+  friend class Waiter;
+
+  void StartRunner();
+  void RunnerBody();
+  MailboxCell* NextCell();
+  void EnsureSpare();
+  void AfterTurn();
+  // Takes what other threads and the clock have brought. True if anything may run now.
+  bool Poll();
+  bool DrainInbox();
+  bool TakeInjected();
+  void AdvanceTimers();
+  // Nothing to run: spins, then sleeps, until there is, or until `limit` (of the fiber library).
+  void IdleUntil(const std::chrono::steady_clock::time_point& limit);
+  bool Spin();
+  void Park(std::optional<Duration> limit);
+  bool HasOutsideWork() const;
+
+  static thread_local Worker* current_;
+
+  Scheduler* const scheduler_;
+  const int index_;
+  const std::unique_ptr<Poller> poller_;
+  WorkerAlgorithm* algorithm_ = nullptr;  // owned by the fiber library
+  Runner* runner_ = nullptr;              // of the running fiber; null: main or dispatcher
+  Runner* idle_ = nullptr;                // a stack: the warmest stack first
+  size_t idle_count_ = 0;
+  size_t runners_ = 0;
+  size_t starting_ = 0;
+  RunQueue queue_;
+  TimerWheel timers_;
+  BlockCache blocks_;
+  Time now_;
+  uint32_t turns_ = 0;
+  int spin_limit_ = 0;
+  bool stopping_ = false;
+  boost::fibers::context* main_ = nullptr;
+  Waiter* stop_waiter_ = nullptr;
+
+  alignas(64) std::atomic<InboxItem*> inbox_{nullptr};
+  std::atomic<bool> parked_{false};
+  std::atomic<bool> time_moved_{false};
+  std::atomic<uint64_t> parks_{0};
+  std::atomic<uint64_t> stalls_{0};
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_SCHEDULER_WORKER_H_

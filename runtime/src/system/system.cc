@@ -1,0 +1,48 @@
+#include "quern/runtime/system.h"
+
+#include <string>
+#include <utility>
+
+#include "actor/dead_letters.h"
+#include "grain/grain_host.h"
+#include "quern/runtime/network_port.h"
+#include "scheduler/scheduler.h"
+#include "system/system_core.h"
+
+namespace quern {
+namespace {
+
+SystemOptions Named(std::string_view name) {
+  SystemOptions options;
+  options.name = name;
+  return options;
+}
+
+}  // namespace
+
+System::System(std::string_view name) : System(Named(name)) {}
+
+System::System(SystemOptions options) : core_(internal::SystemCore::Start(std::move(options))) {}
+
+System::~System() {
+  core_->Stop();
+  core_->Release();
+}
+
+NetworkPort& System::network_port() { return core_->network_port(); }
+void System::Stop() { core_->Stop(); }
+Clock& System::clock() const { return core_->clock(); }
+Logger& System::logger() const { return core_->logger(); }
+const std::string& System::name() const { return core_->options().name; }
+int System::workers() const { return static_cast<int>(core_->scheduler().workers().size()); }
+uint64_t System::dead_letters() const { return core_->dead_letters().count(); }
+void System::WaitUntilQuiet() { core_->scheduler().WaitUntilQuiet(); }
+
+namespace internal {
+
+Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options) {
+  return core->grain_host().Host(type, std::move(options));
+}
+
+}  // namespace internal
+}  // namespace quern
