@@ -24,9 +24,9 @@ bool EmbeddedWatch::Wants(Table table, std::string_view key) const {
 }
 
 void EmbeddedWatch::Push(WatchEvent event, Duration latency) {
+  if (gate_.closed()) return;
   {
     absl::MutexLock lock(&mutex_);
-    if (closed_) return;
     queue_.push_back(std::move(event));
   }
   executor_.PostAfter(latency, [self = shared_from_this()] { self->DeliverOne(); });
@@ -41,24 +41,11 @@ void EmbeddedWatch::DeliverOne() {
   WatchEvent event;
   {
     absl::MutexLock lock(&mutex_);
-    if (closed_ || queue_.empty()) return;
+    if (queue_.empty()) return;
     event = std::move(queue_.front());
     queue_.pop_front();
-    running_ = std::this_thread::get_id();
   }
-  on_event_(event);
-  absl::MutexLock lock(&mutex_);
-  running_ = std::thread::id();
-}
-
-void EmbeddedWatch::Close() {
-  absl::MutexLock lock(&mutex_);
-  closed_ = true;
-  queue_.clear();
-  if (running_ == std::this_thread::get_id()) return;
-  const auto idle = [this]()
-                        ABSL_NO_THREAD_SAFETY_ANALYSIS { return running_ == std::thread::id(); };
-  mutex_.Await(absl::Condition(&idle));
+  gate_.Run([&] { on_event_(event); });
 }
 
 void EmbeddedPlaneState::Submit(EmbeddedRequest request, EmbeddedReply at_timeout, Duration timeout,

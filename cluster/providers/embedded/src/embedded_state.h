@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 #include <variant>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "embedded_records.h"
+#include "quern/cluster/callback_gate.h"
 #include "quern/cluster/embedded_store.h"
 
 namespace quern::cluster {
@@ -50,8 +50,7 @@ class EmbeddedWatch : public std::enable_shared_from_this<EmbeddedWatch> {
   // Drops what is under way: the connection is gone.
   void DropQueue();
 
-  // No callback begins afterwards; one that runs on another thread is waited for.
-  void Close();
+  void Close() { gate_.Close(); }
 
   const Table table_;
   const std::string prefix_;
@@ -63,8 +62,7 @@ class EmbeddedWatch : public std::enable_shared_from_this<EmbeddedWatch> {
   const ControlPlane::WatchCallback on_event_;
   absl::Mutex mutex_;
   std::deque<WatchEvent> queue_ ABSL_GUARDED_BY(mutex_);
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread::id running_ ABSL_GUARDED_BY(mutex_);
+  CallbackGate gate_;
 };
 
 class EmbeddedPlaneState : public std::enable_shared_from_this<EmbeddedPlaneState> {
