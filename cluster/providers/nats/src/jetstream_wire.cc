@@ -4,7 +4,7 @@
 #include <array>
 #include <optional>
 
-#include <boost/json.hpp>
+#include <boost/json/src.hpp>  // header-only: this is the one file that uses it
 
 namespace quern::cluster {
 namespace {
