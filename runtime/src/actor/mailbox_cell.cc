@@ -20,7 +20,8 @@ namespace {
 
 constexpr int kClockEveryMessages = 8;
 
-// The text of what a handler threw. Called with the exception no longer being handled.
+}  // namespace
+
 Status DescribeException(const std::exception_ptr& thrown, std::string_view what_ran) {
   std::string text = "an exception";
   try {
@@ -33,8 +34,6 @@ Status DescribeException(const std::exception_ptr& thrown, std::string_view what
   return absl::UnknownError(
       absl::StrCat(absl::string_view(what_ran.data(), what_ran.size()), " threw: ", text));
 }
-
-}  // namespace
 
 void Cell::FillSender(SenderStamp* stamp) const { stamp->actor_id = id_; }
 

@@ -19,6 +19,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -156,6 +157,9 @@ class MailboxCell : public Cell {
   // The turn ended with messages left (not Accepting()): the next signal schedules the cell.
   std::atomic<bool> dormant_{false};
 };
+
+// UNKNOWN with the text of what was thrown. Called outside of the catch block.
+Status DescribeException(const std::exception_ptr& thrown, std::string_view what_ran);
 
 }  // namespace quern::internal
 

@@ -24,6 +24,7 @@ struct Turn {
   Waiter* parked_on = nullptr;       // a cancellable wait of this turn
   bool cancellable = true;           // false in OnStop, which may still ask
   bool cancelled = false;            // its actor has been asked to stop while a handler runs
+  bool in_group = false;             // a FiberGroup's share of another turn, which cancels it
   // The cell under construction: its Actor base picks it up.
   MailboxCell* constructing = nullptr;
 };

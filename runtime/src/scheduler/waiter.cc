@@ -29,16 +29,35 @@ Waiter::Outcome Waiter::Wait(Time deadline, bool cancellable) {
   if (worker_ == nullptr) return WaitOnThread(deadline);
   if (woken_) return Outcome::kWoken;
   Turn* turn = cancellable ? worker_->turn() : nullptr;
-  if (turn != nullptr && turn->cancellable && !turn->cell->BeginPark(*turn, this)) {
-    return Outcome::kCancelled;
-  }
+  if (turn != nullptr && !turn->cancellable) turn = nullptr;
+  if (turn != nullptr && !BeginCancellable(*turn)) return Outcome::kCancelled;
   if (deadline != kNever) {
     worker_->timers().Arm(this, deadline, &Waiter::OnTimer);
   }
   parked_ = boost::fibers::context::active();
   parked_->suspend();
-  if (turn != nullptr && turn->cancellable) turn->cell->EndPark();
+  if (turn != nullptr) EndCancellable(*turn);
   return outcome_;
+}
+
+// A cell knows one parked turn; the fibers of a group are known to the group.
+bool Waiter::BeginCancellable(Turn& turn) {
+  if (!turn.in_group) return turn.cell->BeginPark(turn, this);
+  if (!turn.cancelled) turn.parked_on = this;
+  return !turn.cancelled;
+}
+
+void Waiter::EndCancellable(Turn& turn) {
+  if (!turn.in_group) {
+    turn.cell->EndPark();
+  } else {
+    turn.parked_on = nullptr;
+  }
+}
+
+void Waiter::CancelInGroup(Turn& turn) {
+  turn.cancelled = true;
+  if (turn.parked_on != nullptr) turn.parked_on->Resume(Outcome::kCancelled);
 }
 
 void Waiter::Wake() {

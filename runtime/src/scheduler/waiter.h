@@ -57,12 +57,17 @@ class Waiter : private InboxItem, private TimerNode {
   // Thread-safe.
   void Wake();
 
+  // For a FiberGroup, on its worker: its share of a turn is cancelled, and what it waits for too.
+  static void CancelInGroup(Turn& turn);
+
  private:
   friend class Worker;
   friend class ThreadWaits;
 
   friend class MailboxCell;
 
+  bool BeginCancellable(Turn& turn);
+  void EndCancellable(Turn& turn);
   Outcome WaitOnThread(Time deadline);
   void LookAgain();
   static void OnInbox(Worker& worker, InboxItem* item);

@@ -132,7 +132,7 @@ void Worker::RunnerBody() {
     MailboxCell* cell =
         algorithm_->has_woken() || algorithm_->dispatch_due() ? nullptr : NextCell();
     if (cell == nullptr) {
-      if (idle_count_ >= kRunnersIdleMax) break;
+      if (stopping_ || idle_count_ >= kRunnersIdleMax) break;
       // Idle, not yielded: it may be handed the queue again at once.
       runner->next_idle = std::exchange(idle_, runner);
       ++idle_count_;
@@ -145,6 +145,22 @@ void Worker::RunnerBody() {
     AfterTurn();
   }
   if (--runners_ == 0 && stopping_) stop_waiter_->Wake();
+}
+
+void Worker::StartFiber(Turn* turn, std::function<void()> body) {
+  ++runners_;
+  boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg,
+                       boost::fibers::protected_fixedsize_stack(kStackBytes),
+                       [this, turn, body = std::move(body)] {
+                         auto* context = boost::fibers::context::active();
+                         auto* runner = new Runner(context);
+                         context->set_properties(runner);
+                         runner_ = runner;
+                         runner->turn = turn;
+                         body();
+                         if (--runners_ == 0 && stopping_) stop_waiter_->Wake();
+                       })
+      .detach();
 }
 
 MailboxCell* Worker::NextCell() {

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include <boost/fiber/context.hpp>
@@ -79,6 +80,10 @@ class Worker {
   Time ReadClock();
   // As of the last reading: at most a few turns old.
   Time now() const { return now_; }
+
+  // Runs `body` on a fiber of its own, as a part of `turn`, which outlives it. The worker waits for
+  // it like for a runner; whoever starts it joins it (FiberGroup).
+  void StartFiber(Turn* turn, std::function<void()> body);
 
   Turn* turn() const { return runner_ == nullptr ? nullptr : runner_->turn; }
   Runner* runner() const { return runner_; }

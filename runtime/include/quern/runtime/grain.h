@@ -149,14 +149,14 @@ class Grain : public GrainBase {
  private:
   template <typename M>
   TimerId Start(Duration delay, Duration period, M&& message) {
-    using Message = std::remove_cvref_t<M>;
-    using Signature = internal::SignatureFor<Api, Message>;
+    using Told = std::remove_cvref_t<M>;
+    using Signature = internal::SignatureFor<Api, Told>;
     constexpr uint16_t kIndex =
         internal::IndexIn<Signature>(static_cast<const internal::SignaturesOf<Api>*>(nullptr));
     return internal::StartGrainTimer(
         activation_, delay, period,
-        std::make_unique<internal::TickOf<Signature, Message>>(kIndex, period == Duration::zero(),
-                                                               std::forward<M>(message)));
+        std::make_unique<internal::TickOf<Signature, Told>>(kIndex, period == Duration::zero(),
+                                                            std::forward<M>(message)));
   }
 };
 
