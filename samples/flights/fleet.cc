@@ -130,21 +130,28 @@ quern::Status Fleet::OnExit(const NodeName& name, Node* node) {
 }
 
 quern::StatusOr<v1::FromNode> Fleet::Ask(const NodeName& name, v1::ToNode::Command command,
-                                         quern::Duration timeout) {
+                                         v1::FromNode::EventCase answer, quern::Duration timeout) {
+  nodes_[name].answer.reset();
   if (quern::Status status = Tell(name, command); !status.ok()) return status;
+  return Await(name, answer, timeout);
+}
+
+quern::StatusOr<v1::FromNode> Fleet::Await(const NodeName& name, v1::FromNode::EventCase answer,
+                                           quern::Duration timeout) {
   Node& node = nodes_[name];
-  node.answer.reset();
   const quern::Time deadline = clock_.Now() + timeout;
-  while (!node.answer) {
+  for (;;) {
+    if (node.answer) {
+      v1::FromNode message = *std::exchange(node.answer, std::nullopt);
+      if (message.event_case() == answer) return message;
+    }
     const quern::Time now = clock_.Now();
     if (node.process == nullptr) return absl::UnavailableError(name.ToString() + " has ended");
     if (now >= deadline) {
-      return absl::DeadlineExceededError(name.ToString() + " did not answer " +
-                                         v1::ToNode::Command_Name(command));
+      return absl::DeadlineExceededError(name.ToString() + " did not answer in time");
     }
     if (quern::Status status = Poll(deadline - now); !status.ok()) return status;
   }
-  return *std::exchange(node.answer, std::nullopt);
 }
 
 quern::Status Fleet::Tell(const NodeName& name, v1::ToNode::Command command) {

@@ -4,7 +4,7 @@
 //   Fleet fleet({.executable = "/proc/self/exe", .folder = run_folder}, clock);
 //   fleet.Start(options);                             // for each node
 //   fleet.WaitUntilReady(30s);
-//   fleet.Ask(name, v1::ToNode::COMMAND_STATS, 2s);   // StatusOr<v1::FromNode>
+//   fleet.Ask(name, v1::ToNode::COMMAND_STATS, v1::FromNode::kStats, 2s);
 //   fleet.Kill(name);
 //
 // Everything that waits also notices Ctrl-C (CANCELLED) and a node that ended by itself
@@ -45,11 +45,16 @@ class Fleet {
   // Handles what has happened; waits for something to happen, `timeout` at most.
   quern::Status Poll(quern::Duration timeout);
 
-  // Sends a command and waits for its answer, if it has one. DEADLINE_EXCEEDED, UNAVAILABLE.
+  // Sends a command and waits for an answer of that kind; others are passed over.
+  // DEADLINE_EXCEEDED, UNAVAILABLE.
   quern::StatusOr<v1::FromNode> Ask(const NodeName& name, v1::ToNode::Command command,
-                                    quern::Duration timeout);
+                                    v1::FromNode::EventCase answer, quern::Duration timeout);
 
-  // Sends a command without an answer.
+  // Waits for the next answer of that kind to an earlier command.
+  quern::StatusOr<v1::FromNode> Await(const NodeName& name, v1::FromNode::EventCase answer,
+                                      quern::Duration timeout);
+
+  // Sends a command without waiting for an answer.
   quern::Status Tell(const NodeName& name, v1::ToNode::Command command);
 
   // SIGSTOP, SIGCONT.

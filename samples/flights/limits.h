@@ -24,8 +24,35 @@ inline constexpr size_t kControlBytesMax = 128 * 1024;
 // Of a node that ended by itself.
 inline constexpr size_t kLogLinesShown = 5;
 
-// Flights that a reader takes from the file in one trip to the offload pool.
-inline constexpr size_t kFlightsPerRead = 4096;
+// Between two sendings of one batch.
+inline constexpr std::chrono::milliseconds kResendPauseMin(5);
+inline constexpr std::chrono::milliseconds kResendPauseMax(100);
+
+// How long the launcher waits: for a node's word over the control channel, for one reader's answer,
+// for the first one, and before it gives a silent reader up.
+inline constexpr std::chrono::seconds kControlTimeout(10);
+inline constexpr std::chrono::milliseconds kProgressTimeout(1000);
+inline constexpr std::chrono::seconds kStartTimeout(10);
+inline constexpr std::chrono::seconds kReaderSilenceMax(30);
+inline constexpr std::chrono::seconds kReadyTimeout(60);
+inline constexpr std::chrono::seconds kConnectTimeout(20);
+inline constexpr std::chrono::seconds kMoveTimeout(60);
+inline constexpr std::chrono::seconds kTotalsTimeout(30);
+inline constexpr std::chrono::seconds kLeaveTimeout(3);
+inline constexpr std::chrono::milliseconds kProgressEvery(20);
+
+// With --pause every time of a lease is divided by this, so that the stopped node is replaced in
+// seconds.
+inline constexpr int kPauseLeaseDivisor = 10;
+
+// Without a single answered batch for so long the run has failed.
+inline constexpr std::chrono::seconds kStallMax(90);
+
+// A courier's wait for one answer; then it sends the batch again.
+inline constexpr std::chrono::milliseconds kBatchTimeout(1000);
+
+// Flights that a reader takes from the file in one turn: a few milliseconds.
+inline constexpr size_t kFlightsPerRead = 2048;
 
 // Bytes that the nats-servers' data folders may need; less free space is refused at the start.
 inline constexpr uint64_t kFreeBytesMin = 256ULL << 20;

@@ -76,7 +76,7 @@ TEST_F(FleetTest, AskGetsTheAnswer) {
       StartNode(kSayReady + std::string("head -c 1 <&3\n") + kSayStats + "exec cat <&3").ok());
   ASSERT_TRUE(fleet_->WaitUntilReady(10s).ok());
 
-  const auto answer = fleet_->Ask(kNode, v1::ToNode::COMMAND_STATS, 10s);
+  const auto answer = fleet_->Ask(kNode, v1::ToNode::COMMAND_STATS, v1::FromNode::kStats, 10s);
 
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(answer->stats().refused_writes(), 3u);
@@ -87,8 +87,9 @@ TEST_F(FleetTest, AskOfAStoppedNodeEndsAtItsDeadline) {
   ASSERT_TRUE(fleet_->WaitUntilReady(10s).ok());
   ASSERT_TRUE(fleet_->Signal(kNode, SIGSTOP).ok());
 
-  EXPECT_EQ(fleet_->Ask(kNode, v1::ToNode::COMMAND_STATS, 1ms).status().code(),
-            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(
+      fleet_->Ask(kNode, v1::ToNode::COMMAND_STATS, v1::FromNode::kStats, 1ms).status().code(),
+      absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST_F(FleetTest, AnOrderedKillIsNoFailure) {
@@ -98,7 +99,7 @@ TEST_F(FleetTest, AnOrderedKillIsNoFailure) {
   fleet_->Kill(kNode);
   while (!fleet_->Running().empty()) ASSERT_TRUE(fleet_->Poll(10s).ok());
 
-  EXPECT_EQ(fleet_->Ask(kNode, v1::ToNode::COMMAND_STATS, 1s).status().code(),
+  EXPECT_EQ(fleet_->Ask(kNode, v1::ToNode::COMMAND_STATS, v1::FromNode::kStats, 1s).status().code(),
             absl::StatusCode::kUnavailable);
 }
 

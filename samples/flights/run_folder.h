@@ -1,0 +1,32 @@
+// A folder of one run under the folder for temporary files, gone with this object.
+
+#ifndef QUERN_SAMPLES_FLIGHTS_RUN_FOLDER_H_
+#define QUERN_SAMPLES_FLIGHTS_RUN_FOLDER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "quern/runtime/status.h"
+
+namespace flights {
+
+class RunFolder {
+ public:
+  RunFolder() = default;
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  // RESOURCE_EXHAUSTED when less than `bytes_needed` are free there; FAILED_PRECONDITION when
+  // nothing can be written. One line with the fix.
+  quern::Status Make(uint64_t bytes_needed);
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace flights
+
+#endif  // QUERN_SAMPLES_FLIGHTS_RUN_FOLDER_H_
