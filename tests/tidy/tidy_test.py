@@ -145,9 +145,10 @@ class HeadersTest(unittest.TestCase):
 
 class PagesTest(unittest.TestCase):
     def test_a_feature_names_tests_that_exist(self):
-        page = "| Capability | Tests |\n| --- | --- |\n| a | `GateTest.Closes`, `tidy.tree` |\n| b | `GateTest.Gone` |\n| c | none |\n| d | no test yet |\n"
+        page = "| Capability | Tests |\n| --- | --- |\n| a | `GateTest.Closes`, `tidy.tree`, `samples.hello` |\n| b | `GateTest.Gone` |\n| c | none |\n| d | no test yet |\n"
         files = {"docs/features.md": page, "tests/runtime/gate_test.cc": "TEST_F(GateTest, Closes) {}\n",
-                 "tests/tidy/CMakeLists.txt": "add_test(NAME tidy.tree COMMAND x)\n"}
+                 "tests/tidy/CMakeLists.txt": "add_test(NAME tidy.tree COMMAND x)\n",
+                 "samples/CMakeLists.txt": "add_test(\n  NAME samples.${A_NAME} COMMAND y)\n"}
         self.assertEqual(findings(files), ["proof docs/features.md:4", "proof docs/features.md:5"])
 
     def test_the_first_program_of_the_readme_is_the_sample(self):
