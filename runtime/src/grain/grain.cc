@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "grain/activation.h"
-#include "grain/grain_host.h"
 #include "quern/runtime/internal/spawn.h"
 #include "system/system_core.h"
 
@@ -41,10 +40,6 @@ TimerId StartGrainTimer(Activation* activation, Duration delay, Duration period,
 
 bool CancelGrainTimer(Activation* activation, TimerId id) {
   return activation != nullptr && activation->CancelTimer(id);
-}
-
-Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options) {
-  return core->grain_host().Host(type, std::move(options));
 }
 
 }  // namespace internal
