@@ -34,9 +34,7 @@ inline constexpr int64_t kNatsDialTimeoutMs = 2000;
 inline constexpr int64_t kNatsSetupTryMs = 1000;
 inline constexpr Duration kNatsSetupPause = std::chrono::milliseconds(100);
 
-// A watch compares what it has heard with what is there: an event that was lost with a dying
-// server, or a lease that the bucket forgot silently, is noticed after this long.
-inline constexpr Duration kNatsWatchAuditInterval = std::chrono::seconds(5);
+// One reading of all records that a watch is about, and the pause before the next when it failed.
 inline constexpr Duration kNatsWatchReadTimeout = std::chrono::seconds(2);
 inline constexpr Duration kNatsWatchRetryPause = std::chrono::milliseconds(100);
 

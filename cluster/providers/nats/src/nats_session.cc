@@ -137,32 +137,42 @@ void NatsControlPlane::Session::SetUp() {
     if (absl::IsFailedPrecondition(ensured)) return AnswerOpen(ensured);
     if (!ensured.ok()) return SetUpLater(ensured);
   }
-  set_up_ = true;
   for (NatsBucket& bucket : buckets_) CheckBucket(bucket);
-  AnswerOpen(absl::OkStatus());
 }
 
 void NatsControlPlane::Session::SetUpLater(Status why) {
   set_up_error_ = std::move(why);
-  loop_.After(kNatsSetupPause, [this] { SetUp(); });
+  loop_.Cancel(set_up_timer_);
+  set_up_timer_ = loop_.After(kNatsSetupPause, [this] { SetUp(); });
 }
 
 void NatsControlPlane::Session::CheckBucket(NatsBucket& bucket) {
   requests_.Send({.subject = "$JS.API.STREAM.INFO." + bucket.stream}, kNatsWatchReadTimeout,
                  [this, &bucket](const NatsAnswer& answer) {
-                   if (answer.kind != NatsAnswer::Kind::kAnswered) return;
-                   const StatusOr<StreamSummary> summary = ParseStreamSummary(answer.text);
-                   const bool missing = absl::IsNotFound(summary.status());
-                   if (!summary.ok() && !missing) return;
-                   if (!missing && bucket.created.empty()) bucket.created = summary->created;
-                   if (!missing && bucket.created == summary->created) return;
-                   store_recreated_ = true;
-                   options_.logger->Log(
-                       LogLevel::kError,
+                   if (answer.kind == NatsAnswer::Kind::kAnswered) {
+                     TookBucket(bucket, ParseStreamSummary(answer.text));
+                   } else if (!set_up_) {
+                     SetUpLater(NoAnswer(answer));
+                   }
+                 });
+}
+
+void NatsControlPlane::Session::TookBucket(NatsBucket& bucket,
+                                           const StatusOr<StreamSummary>& summary) {
+  if (!set_up_) {
+    if (!summary.ok()) return SetUpLater(summary.status());
+    bucket.created = summary->created;
+    set_up_ = std::ranges::none_of(buckets_, [](const auto& b) { return b.created.empty(); });
+    if (set_up_) AnswerOpen(absl::OkStatus());
+    return;
+  }
+  const bool missing = absl::IsNotFound(summary.status());
+  if (!missing && (!summary.ok() || bucket.created == summary->created)) return;
+  store_recreated_ = true;
+  options_.logger->Log(LogLevel::kError,
                        missing ? "control plane lost a bucket: its records are gone"
                                : "control plane bucket was rebuilt: its records are others",
                        {{"stream", bucket.stream}, {"url", options_.url}});
-                 });
 }
 
 void NatsControlPlane::Session::Publish(const NatsMutation& mutation, Duration timeout,
@@ -263,8 +273,9 @@ void NatsControlPlane::Session::List(Table table, std::string prefix, Duration t
 
 std::unique_ptr<WatchHandle> NatsControlPlane::Session::Watch(Table table, std::string prefix,
                                                               WatchCallback on_event) {
-  auto watch = std::make_shared<NatsWatch>(++last_receiver_, loop_, connection_, requests_,
-                                           bucket(table), std::move(prefix), std::move(on_event));
+  auto watch =
+      std::make_shared<NatsWatch>(++last_receiver_, loop_, connection_, requests_, bucket(table),
+                                  std::move(prefix), options_.watch_audit, std::move(on_event));
   loop_.Post([this, watch] {
     watches_[watch->id()] = watch;
     watch->Start();

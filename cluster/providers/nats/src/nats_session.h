@@ -64,6 +64,7 @@ class NatsControlPlane::Session {
   void SetUpLater(Status why);
   void AnswerOpen(Status status);
   void CheckBucket(NatsBucket& bucket);
+  void TookBucket(NatsBucket& bucket, const StatusOr<StreamSummary>& summary);
   void Publish(const NatsMutation& mutation, Duration timeout, CasCallback done);
   void CreateOverTombstone(NatsMutation mutation, CasResult refusal, Time deadline,
                            CasCallback done);
@@ -82,6 +83,7 @@ class NatsControlPlane::Session {
   // The loop's thread only.
   std::map<uint64_t, std::shared_ptr<NatsWatch>> watches_;
   bool set_up_ = false;
+  uint64_t set_up_timer_ = 0;
   Status set_up_error_ = absl::UnavailableError("no server answers");
 
   absl::Notification opened_;

@@ -20,13 +20,14 @@ std::string_view HeaderOf(natsMsg* message, const char* name) {
 
 NatsWatch::NatsWatch(uint64_t id, NatsLoop& loop, NatsConnection& connection,
                      NatsRequests& requests, const NatsBucket& bucket, std::string prefix,
-                     ControlPlane::WatchCallback on_event)
+                     Duration audit, ControlPlane::WatchCallback on_event)
     : id_(id),
       loop_(loop),
       connection_(connection),
       requests_(requests),
       bucket_(bucket),
       prefix_(prefix.ends_with('.') ? prefix.substr(0, prefix.size() - 1) : prefix),
+      audit_(audit),
       on_event_(std::move(on_event)) {}
 
 void NatsWatch::Start() {
@@ -112,7 +113,7 @@ void NatsWatch::TookListing(Reading reading, uint64_t round, StatusOr<NatsListin
     Emit({WatchEvent::Kind::kInitialDone, {}});
   }
   // The callbacks may have ended the watch.
-  if (!stopped_ && !gate_.closed()) ReadLater(Reading::kAudit, kNatsWatchAuditInterval);
+  if (!stopped_ && !gate_.closed()) ReadLater(Reading::kAudit, audit_);
 }
 
 bool NatsWatch::IsCurrent(const NatsListing& listing) {

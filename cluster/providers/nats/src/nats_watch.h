@@ -24,7 +24,8 @@ namespace quern::cluster {
 class NatsWatch : public std::enable_shared_from_this<NatsWatch> {
  public:
   NatsWatch(uint64_t id, NatsLoop& loop, NatsConnection& connection, NatsRequests& requests,
-            const NatsBucket& bucket, std::string prefix, ControlPlane::WatchCallback on_event);
+            const NatsBucket& bucket, std::string prefix, Duration audit,
+            ControlPlane::WatchCallback on_event);
 
   void Start();
 
@@ -64,6 +65,7 @@ class NatsWatch : public std::enable_shared_from_this<NatsWatch> {
   NatsRequests& requests_;
   const NatsBucket& bucket_;
   const std::string prefix_;
+  const Duration audit_;
   const ControlPlane::WatchCallback on_event_;
   CallbackGate gate_;
   std::vector<NatsPtr<natsSubscription>> subscriptions_;

@@ -35,6 +35,9 @@ struct NatsControlPlaneOptions {
   int replicas = 1;          // of buckets that this call creates
   Duration lease_ttl = std::chrono::seconds(20);  // the lease bucket forgets after ten of these
   Duration connect_timeout = std::chrono::seconds(10);
+  // Watches compare what they heard with what is there this often: it bounds how late they learn
+  // of an event that died with a server, or of a lease that the bucket forgot silently.
+  Duration watch_audit = std::chrono::seconds(5);
   Clock* clock = &SystemClock();
   Logger* logger = &NullLogger();
 };
