@@ -222,6 +222,14 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
   }
 }
 
+bool MailboxCell::HasMessages() const {
+  const MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire);
+  while (node != nullptr && static_cast<const Envelope*>(node)->is_nudge()) {
+    node = node->next.load(std::memory_order_acquire);
+  }
+  return node != nullptr;
+}
+
 Envelope* MailboxCell::Detach(Envelope* envelope) {
   // A node with a successor is written by no producer any more, so its predecessor may skip it.
   MailboxNode* next = envelope->next.load(std::memory_order_acquire);
@@ -236,7 +244,9 @@ Envelope* MailboxCell::Detach(Envelope* envelope) {
 }
 
 Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self) {
-  if (envelope->is_ask() && envelope->ask().deadline <= turn.worker->now()) {
+  // Nobody waits any more, or not for long enough: not run.
+  if (envelope->is_ask() && (envelope->ask_state.load(std::memory_order_relaxed) != 0 ||
+                             envelope->ask().deadline <= turn.worker->FreshNow())) {
     DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
                                "the deadline passed while the ask was queued at ", Path())));
     return absl::OkStatus();

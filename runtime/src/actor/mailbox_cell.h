@@ -112,7 +112,7 @@ class MailboxCell : public Cell {
   void Close(Turn& turn, const std::function<void(Envelope*)>& sink = nullptr);
 
   // Messages are waiting. On the cell's own turn.
-  bool HasMessages() const { return !mailbox_.Empty(); }
+  bool HasMessages() const;
   bool StopRequested() const {
     return (signals_.load(std::memory_order_relaxed) & kStopSignal) != 0;
   }

@@ -85,6 +85,11 @@ class Worker {
   // it like for a runner; whoever starts it joins it (FiberGroup).
   void StartFiber(Turn* turn, std::function<void()> body);
 
+  // As now(), but never behind a clock that was moved by hand.
+  Time FreshNow() {
+    return time_moved_.load(std::memory_order_acquire) ? ReadClock() : now_;
+  }
+
   Turn* turn() const { return runner_ == nullptr ? nullptr : runner_->turn; }
   Runner* runner() const { return runner_; }
   // On a fiber that may suspend (not in the idle loop).
