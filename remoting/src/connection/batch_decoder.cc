@@ -90,7 +90,8 @@ CloseReason BatchDecoder::Read(FrameType type, std::string_view body, Time now, 
       ok = in.ReadVarint64(&batch.first_sequence);
     } else if (type == FrameType::kUserBatch && tag == kTypesTag) {
       ok = ReadBytes(&in, &bytes);
-      if (ok) reason = ReadDeclaration(bytes);
+      if (ok && !batch.begun) reason = Begin(&batch);
+      if (ok && reason == CloseReason::kNone) reason = ReadDeclaration(bytes);
     } else if (tag == (type == FrameType::kUserBatch ? kUserMessagesTag : kRepliesTag)) {
       ok = ReadBytes(&in, &bytes);
       if (ok && !batch.begun) reason = Begin(&batch);

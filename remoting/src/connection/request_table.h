@@ -37,11 +37,8 @@ class RequestTable {
     bool sent;  // false: surely not sent
   };
 
-  // `first_id` and `step` keep the ids of two tables apart.
-  RequestTable(uint64_t first_id, uint64_t step) : next_id_(first_id), step_(step) {}
-
   uint64_t Add(Time deadline, Done done) {
-    const uint64_t id = std::exchange(next_id_, next_id_ + step_);
+    const uint64_t id = ++last_id_;
     requests_.emplace(id, Request{std::move(done), deadline, 0});
     if (deadline != kNever) {
       deadlines_.push_back({deadline, id});
@@ -143,8 +140,7 @@ class RequestTable {
 
   static constexpr size_t kStaleDeadlinesKept = 1024;
 
-  uint64_t next_id_;
-  const uint64_t step_;
+  uint64_t last_id_ = 0;
   absl::flat_hash_map<uint64_t, Request> requests_;
   std::vector<Deadline> deadlines_;  // a heap, the earliest first
 };

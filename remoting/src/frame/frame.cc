@@ -132,7 +132,7 @@ CloseReason FrameDecoder::FeedHeld(std::string_view* bytes, FrameSink& sink) {
 void FrameDecoder::ReleaseHeld() {
   checked_ = false;
   if (held_.capacity() > kHeldBytesKept) {
-    held_ = std::string();
+    std::string().swap(held_);  // assignment would keep the capacity
   } else {
     held_.clear();
   }

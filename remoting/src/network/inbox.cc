@@ -7,18 +7,11 @@
 #include "quern/remoting/limits.h"
 
 namespace quern::remoting {
-namespace {
-
-constexpr size_t kEnvelopeBytes = 128;  // about what a message costs beside its body
-
-}  // namespace
-
 size_t OutboundUser::bytes() const {
-  return kEnvelopeBytes + message.body.size() + message.grain.key.size() +
-         message.actor_path.size();
+  return sizeof(*this) + message.body.size() + message.grain.key.size() + message.actor_path.size();
 }
 
-size_t OutboundSystem::bytes() const { return kEnvelopeBytes + body.bytes.size(); }
+size_t OutboundSystem::bytes() const { return sizeof(*this) + body.bytes.size(); }
 
 size_t PeerAddressHash::operator()(const PeerAddress& peer) const {
   uint64_t half = 0;

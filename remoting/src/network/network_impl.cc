@@ -129,10 +129,14 @@ void NetworkImpl::Drain() {
 // Takes over what was accepted: from here on every ask is in a table, and ends exactly once.
 void NetworkImpl::DrainPeer(Inbox::Taken::PerPeer& taken) {
   const Time latest = clock_.Now() + limits::kDeadlineMax;
+  std::vector<std::function<void(UserReply)>> refused;
   for (OutboundUser& item : taken.user) {
     if (!item.done) continue;
     item.request_id =
         requests_.Add(std::min(item.message.deadline, latest), std::exchange(item.done, nullptr));
+    if (requests_.size() > limits::kRequestsOutstandingMax) {
+      refused.push_back(*requests_.TakeUnsent(item.request_id));
+    }
   }
   for (OutboundSystem& item : taken.system) {
     if (!item.done) continue;
@@ -142,6 +146,9 @@ void NetworkImpl::DrainPeer(Inbox::Taken::PerPeer& taken) {
   link->user.Push(std::move(taken.user));
   link->system.Push(std::move(taken.system));
   Flush(*link);
+  for (const auto& done : refused) {
+    done(UserReply{.status = absl::ResourceExhaustedError("too many asks wait for answers")});
+  }
 }
 
 void NetworkImpl::DrainReplies(Inbox::Taken& taken) {

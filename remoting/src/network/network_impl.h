@@ -160,8 +160,8 @@ class NetworkImpl final : public Network {
   size_t handshakes_ = 0;  // accepted connections that are not open
   uint64_t last_id_ = 0;   // of channels and probes
   uint64_t last_generation_ = 0;
-  RequestTable<UserReply> requests_{1, 1};
-  RequestTable<StatusOr<SystemBody>> calls_{1, 1};
+  RequestTable<UserReply> requests_;
+  RequestTable<StatusOr<SystemBody>> calls_;
   Executor::TimerId deadline_timer_ = 0;
   Time deadline_armed_ = kNever;
   std::set<ProcessId> closed_processes_;

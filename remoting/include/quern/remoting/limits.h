@@ -41,7 +41,7 @@ inline constexpr size_t kStatusMessageBytesMax = 4096;            // longer ones
 inline constexpr Duration kDeadlineMax = std::chrono::hours(24);  // longer ones are clamped
 
 // Queues and tables.
-inline constexpr size_t kQueuedMessagesMax = 1u << 20;       // a peer, accepted and not yet written
+inline constexpr size_t kQueuedMessagesMax = 1u << 17;       // a peer, accepted and not yet written
 inline constexpr size_t kQueuedBytesMax = 64u << 20;         // a peer, accepted and not yet written
 inline constexpr size_t kRequestsOutstandingMax = 1u << 20;  // of one Network, all peers
 inline constexpr size_t kUnsentBytesHigh = 1u << 20;     // a stream above this gets nothing more
