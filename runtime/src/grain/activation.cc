@@ -124,6 +124,7 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
     return After::kGoOn;
   }
   const Status ran = RunMessage(turn, envelope, thunk, instance_.self);
+  ran_message_ = true;
   NoteActivity(turn);
   if (!state_lost_.ok()) return End(turn, state_lost_);
   if (!ran.ok()) return End(turn, ran);
@@ -204,8 +205,15 @@ After Activation::End(Turn& turn, Status why) {
   return After::kEnded;
 }
 
+// The clock is read once a turn; a handler that took long is noted by the worker's last reading.
+void Activation::OnTurnEnd(Turn& turn) {
+  if (!std::exchange(ran_message_, false)) return;
+  turn.worker->ReadClock();
+  NoteActivity(turn);
+}
+
 bool Activation::IsIdle(const Turn& turn) const {
-  return !HasMessages() && turn.worker->now() - last_active() >= kind_->options.idle_timeout;
+  return turn.worker->now() - last_active() >= kind_->options.idle_timeout;
 }
 
 void Activation::NoteActivity(const Turn& turn) {

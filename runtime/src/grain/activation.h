@@ -82,7 +82,8 @@ class Activation final : public MailboxCell {
   // Time of the end of the last handler.
   Time last_active() const { return Time(Duration(last_active_.load(std::memory_order_relaxed))); }
 
-  // Nothing has happened for the idle timeout: ends it, unless a message came meanwhile.
+  // Nothing has happened for the idle timeout: ends it, unless a message has run meanwhile. One
+  // that is just coming is routed again, like everything that meets a grain on its way out.
   static constexpr uint32_t kIdleSignal = kOwnSignals << 2;
 
   // Messages that the grain sends itself; on its turn. 0: it is on its way out, or has too many.
@@ -107,6 +108,7 @@ class Activation final : public MailboxCell {
  protected:
   After OnSignals(Turn& turn, uint32_t bits) override;
   After OnMessage(Turn& turn, Envelope* envelope) override;
+  void OnTurnEnd(Turn& turn) override;
 
  private:
   static constexpr uint32_t kBeginSignal = kOwnSignals;
@@ -133,6 +135,7 @@ class Activation final : public MailboxCell {
   GrainInstance instance_;
   bool begun_ = false;
   bool was_active_ = false;
+  bool ran_message_ = false;  // in this turn
   Status state_lost_;
   Status outcome_;
   CellTimer* idle_timer_ = nullptr;
