@@ -185,7 +185,7 @@ void Membership::Impl::JoinEnded(const Status& status) {
     phase_ = Phase::kOut;
     // If a late write still lets us in, the closed lease takes us out again.
     if (lease_ != nullptr) lease_->Close([](const Status&) {});
-    views_.Reset();
+    views_.Reset(status);
   }
   done(status);
 }
@@ -231,7 +231,7 @@ void Membership::Impl::Rejoin(Member self, Duration timeout, Done done) {
     return done(absl::FailedPreconditionError("rejoin: this incarnation is not over"));
   }
   context_.alive = std::make_shared<const int>(0);
-  views_.Reset();
+  views_.Reset(absl::CancelledError("a new incarnation begins"));
   witness_.Reset();
   evictor_.Reset();
   view_watch_.reset();
@@ -312,13 +312,13 @@ void Membership::Impl::OnEvictionFailed(const internal::Evictor::Case& ended) {
 
 void Membership::Impl::Out(const Status& why) {
   if (phase_ == Phase::kOut || phase_ == Phase::kClosing) return;
+  phase_ = Phase::kOut;
   lease_->Stop();
-  views_.Reset();
   evictor_.Reset();
   serving_until_ = Time::min();
   observer_->OnServingUntil(serving_until_);
+  views_.Reset(why);
   if (joined_) return JoinEnded(absl::AbortedError(why.message()));
-  phase_ = Phase::kOut;
   context_.logger.Log(LogLevel::kWarn, "out of the view", {{"why", std::string(why.message())}});
   observer_->OnEvicted(why);
 }

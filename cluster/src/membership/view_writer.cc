@@ -18,6 +18,10 @@ void ViewWriter::Change(Duration timeout, Edit edit, Done done) {
   if (queue_.size() == 1) Read();
 }
 
+void ViewWriter::Reset(const Status& why) {
+  for (const Pending& pending : std::exchange(queue_, {})) pending.done(why);
+}
+
 void ViewWriter::Read() {
   context_.records.Get(
       Table::kControl, key_, context_.options.record_timeout,

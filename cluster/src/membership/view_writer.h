@@ -31,8 +31,8 @@ class ViewWriter {
   // in the store is not a descendant of ours.
   void Change(Duration timeout, Edit edit, Done done);
 
-  // Drops all changes, unanswered.
-  void Reset() { queue_.clear(); }
+  // Ends all changes with `why`.
+  void Reset(const Status& why);
 
   const std::string& key() const { return key_; }
 

@@ -47,11 +47,7 @@ SimNode& SimCluster::Boot(const std::string& name) {
 
 bool SimCluster::Start(const std::vector<std::string>& names) {
   for (const std::string& name : names) Boot(name);
-  return RunUntil(
-      [this] {
-        return std::ranges::all_of(nodes_, [](const auto& n) { return n.second->IsServing(); });
-      },
-      std::chrono::seconds(30));
+  return RunUntil([this] { return WhyNotQuiet().empty(); }, std::chrono::seconds(30));
 }
 
 Status SimCluster::AskFrom(const std::string& name, const GrainId& id, Duration timeout) {
@@ -114,7 +110,7 @@ void SimCluster::HealAll() {
 std::string SimCluster::WhyNotQuiet() const {
   cluster::ViewPtr view;
   for (const auto& [name, node] : nodes_) {
-    if (!node->IsServing()) return name + " does not serve";
+    if (!node->IsServing()) return name + " does not serve: " + node->Describe();
     const cluster::ViewPtr seen = node->membership().view();
     if (view != nullptr && seen->version != view->version) return name + " has another view";
     view = seen;
@@ -159,6 +155,7 @@ void SimCluster::CheckStored() {
   const std::unique_ptr<cluster::EmbeddedControlPlane> plane =
       store_.Connect("oracle", *store_executor_);
   std::vector<cluster::Record> records;
+  const std::map<GrainId, uint64_t> acknowledged = oracles_.acknowledged();
   plane->List(cluster::Table::kState, "sim.state", std::chrono::seconds(1),
               [&](const StatusOr<std::vector<cluster::Record>>& list) { records = list.value(); });
   RunFor(std::chrono::seconds(1));
@@ -168,8 +165,8 @@ void SimCluster::CheckStored() {
     state.ParseFromString(record.value);
     stored[record.key] = state.marks().contains("events") ? state.marks().at("events") : 0;
   }
-  for (const auto& [id, count] : oracles_.acknowledged()) {
-    oracles_.CheckStored(id, stored[cluster::StateKey("sim", id)]);
+  for (const auto& [id, count] : acknowledged) {
+    oracles_.CheckStored(id, count, stored[cluster::StateKey("sim", id)]);
   }
 }
 

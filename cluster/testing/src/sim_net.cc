@@ -1,7 +1,7 @@
 #include "quern/testing/sim_net.h"
 
 #include <algorithm>
-#include <vector>
+#include <utility>
 
 namespace quern::testing {
 namespace {
@@ -174,6 +174,10 @@ void SimNet::Call(const remoting::ProcessId& from, const remoting::PeerAddress& 
 
 void SimNet::Carry(uint64_t call, const remoting::ProcessId& from, const remoting::ProcessId& to,
                    const remoting::SystemBody& body) {
+  if (holds_.contains({known_.at(to).node_id, body.type})) {
+    held_.push_back([this, call, from, to, body] { Carry(call, from, to, body); });
+    return;
+  }
   Deliver(from, to, [this, call, from, to, body](SimEndpoint& endpoint) {
     endpoint.on_message(
         known_.at(from), body, [this, call, from, to](StatusOr<remoting::SystemBody> reply) {
@@ -217,6 +221,11 @@ void SimNet::Probe(const remoting::ProcessId& from, const remoting::PeerAddress&
 void SimNet::Cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
 void SimNet::Heal(const std::string& from, const std::string& to) { cuts_.erase({from, to}); }
 void SimNet::HealAll() { cuts_.clear(); }
+void SimNet::Hold(const std::string& to, const std::string& type) { holds_.insert({to, type}); }
+void SimNet::Release() {
+  holds_.clear();
+  for (const auto& carry : std::exchange(held_, {})) carry();
+}
 void SimNet::Refuse(const std::string& address, bool on) {
   if (on) {
     refusing_.insert(address);

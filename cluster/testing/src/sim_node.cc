@@ -138,7 +138,8 @@ void SimNode::Join() {
 
 void SimNode::JoinAgain() {
   executor_->PostAfter(kRetryEvery, [this] {
-    if (leaving_) return;
+    left_ = leaving_;  // evicted on its way out
+    if (left_) return;
     world_.net.Close(process());
     OpenEndpoint();
     directory_->Reset(process());
@@ -173,6 +174,20 @@ bool SimNode::IsServing() const {
   const cluster::ViewPtr view = membership_->view();
   const cluster::Member* self = view == nullptr ? nullptr : view->Find(process());
   return self != nullptr && self->state == cluster::MemberState::kActive && MayServe();
+}
+
+std::string SimNode::Describe() const {
+  const cluster::ViewPtr view = membership_->view();
+  const cluster::Member* self = view == nullptr ? nullptr : view->Find(process());
+  std::string text = view == nullptr ? "no view" : "view " + std::to_string(view->version);
+  text +=
+      self == nullptr ? ", not in it" : ", " + std::string(cluster::MemberStateName(self->state));
+  text += MayServe() ? ", leased" : ", no lease";
+  text += frozen() ? ", frozen" : "";
+  text += leaving_ ? ", leaving" : "";
+  text += left_ ? ", left" : "";
+  return text + ", evicted " + std::to_string(evictions_) +
+         " times, last join: " + last_join_.ToString();
 }
 
 // ---- Asking, as a caller of a production node does

@@ -28,7 +28,8 @@ class SimCluster {
   SimCluster(const SimCluster&) = delete;
   SimCluster& operator=(const SimCluster&) = delete;
 
-  // Starts nodes and runs until all of them serve. False when they do not within half a minute.
+  // Starts nodes and runs until all of them serve in one view. False when they do not within half a
+  // minute.
   bool Start(const std::vector<std::string>& names);
 
   // Starts one node; its join goes on as time runs.

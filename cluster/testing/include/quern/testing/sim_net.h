@@ -20,6 +20,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "quern/remoting/network.h"
 #include "quern/runtime/random.h"
@@ -73,6 +74,11 @@ class SimNet {
   void Heal(const std::string& from, const std::string& to);
   void HealAll();
 
+  // Messages of this type to that node wait until Release, as in a queue somewhere on the way.
+  void Hold(const std::string& to, const std::string& type);
+  void Release();
+  size_t held() const { return held_.size(); }
+
   // Connections to that address are refused, as by a firewall; what stands goes on.
   void Refuse(const std::string& address, bool on);
 
@@ -114,6 +120,8 @@ class SimNet {
   std::map<remoting::ProcessId, remoting::NodeIdentity> known_;  // dead ones as well
   std::set<std::pair<std::string, std::string>> cuts_;
   std::set<std::string> refusing_;
+  std::set<std::pair<std::string, std::string>> holds_;  // node id, type
+  std::vector<std::function<void()>> held_;
   std::map<Pair, Time> last_due_;
   std::map<Pair, Time> cut_since_;  // of sessions that have not noticed yet; ordered pairs
   std::set<Pair> down_;             // sessions that are down, ordered pairs

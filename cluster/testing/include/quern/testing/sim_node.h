@@ -69,6 +69,9 @@ class SimNode : public cluster::MembershipPort,
   bool MayServe() const;
   bool left() const { return left_; }
 
+  // For people: what state it is in.
+  std::string Describe() const;
+
   const std::string& name() const { return name_; }
   const remoting::ProcessId& process() const { return endpoint_->identity.process_id; }
   const remoting::PeerAddress peer() const;

@@ -42,8 +42,8 @@ class SimOracles {
   void SeesView(std::string_view node, const cluster::View& view);
   void Died(const remoting::ProcessId& process);
 
-  // `stored` events of this grain are in its record.
-  void CheckStored(const GrainId& id, uint64_t stored);
+  // `stored` events are in the grain's record, after `acknowledged` had been.
+  void CheckStored(const GrainId& id, uint64_t acknowledged, uint64_t stored);
 
   // Anything worth being part of the trace.
   void Trace(std::string_view node, std::string_view event);
