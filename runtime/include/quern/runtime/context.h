@@ -40,20 +40,29 @@ class Context {
 
   // Spawns a child of this actor; it stops before its parent does. As System::Spawn.
   template <typename A, typename... Args>
+    requires internal::kHandles<A, typename A::Api>
   StatusOr<Ref<typename A::Api>> Spawn(std::string_view name, Args&&... args) {
     return internal::Spawn<A>(core(), cell(), SpawnOptions{}, name, std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
+    requires internal::kHandles<A, typename A::Api>
   StatusOr<Ref<typename A::Api>> Spawn(const SpawnOptions& options, std::string_view name,
                                        Args&&... args) {
     return internal::Spawn<A>(core(), cell(), options, name, std::forward<Args>(args)...);
   }
+  template <typename A, typename... Args>
+    requires(!internal::kHandles<A, typename A::Api>)
+  internal::HandlerMistake<A> Spawn(Args&&...) = delete;
 
   // As System::Grain and System::In.
   template <typename Api>
+    requires internal::kCanBeRemote<Api>
   Ref<Api> Grain(std::string_view key, std::string_view kind = {}) {
     return internal::GrainRef<Api>(core(), kind, key);
   }
+  template <typename Api>
+    requires(!internal::kCanBeRemote<Api>)
+  internal::WireMistake<Api, Api> Grain(std::string_view, std::string_view = {}) = delete;
   Place In(std::string_view datacenter) { return Place(core(), datacenter); }
 
   // Of this actor or activation: "/parent/child", "kind/key".

@@ -176,26 +176,36 @@ struct GrainType {
   GrainInstance (*make)() = nullptr;
 };
 
-// Refuses, in one error line each: a class without a handler for a message of its Api, a message or
-// reply without a Codec, an Api without kKind.
+// A class with a handler for each message of its Api, whose messages and replies have a Codec and
+// whose Api has a kind.
+template <typename G>
+inline constexpr bool kIsGrain = kHandles<G, typename G::Api> && kCanBeRemote<typename G::Api>;
+
+template <typename G>
+auto GrainMistakeOf() {
+  if constexpr (!kHandles<G, typename G::Api>) {
+    return TypeTag<HandlerMistake<G>>();
+  } else {
+    return TypeTag<WireMistake<G, typename G::Api>>();
+  }
+}
+template <typename G>
+using GrainMistake = typename decltype(GrainMistakeOf<G>())::Type;
+
 template <typename G>
 GrainType GrainTypeOf() {
   using Api = typename G::Api;
   static_assert(std::is_base_of_v<GrainBase, G>, "a grain class derives from quern::Grain<Api>");
   static_assert(std::is_default_constructible_v<G>, "a grain class has a default constructor");
-  RequireHandlers<G>(static_cast<const SignaturesOf<Api>*>(nullptr));
-  RequireRemotable<G, Api>();
   GrainType type;
-  if constexpr (kHandles<G, Api> && kCanBeRemote<Api>) {
-    type.kind = Api::kKind;
-    type.handlers = &kHandlerTable<G, Api>;
-    type.wire = &kWireTable<Api>;
-    type.make = []() -> GrainInstance {
-      auto grain = std::make_unique<G>();
-      G* self = grain.get();
-      return {std::move(grain), self};
-    };
-  }
+  type.kind = Api::kKind;
+  type.handlers = &kHandlerTable<G, Api>;
+  type.wire = &kWireTable<Api>;
+  type.make = []() -> GrainInstance {
+    auto grain = std::make_unique<G>();
+    G* self = grain.get();
+    return {std::move(grain), self};
+  };
   return type;
 }
 

@@ -28,21 +28,19 @@ class Place {
   // nobody there hosts the kind; ALREADY_EXISTS the name is taken; UNAVAILABLE the place cannot be
   // reached; DEADLINE_EXCEEDED unknown. Suspends (a plain thread: blocks).
   template <typename Api>
+    requires internal::kSpawnableByKind<Api>
   StatusOr<Ref<Api>> Spawn(std::string_view name, const typename Api::Arguments& arguments,
                            const SpawnOptions& options = {}) const {
-    if constexpr (!internal::kCanBeRemote<Api>) {
-      internal::RequireRemotable<Api, Api>();
-    } else if constexpr (!HasCodec<typename Api::Arguments>) {
-      internal::these_Arguments_of_the_Api_have_no_quern_Codec<Api, typename Api::Arguments>();
-    } else {
-      std::string encoded;
-      Codec<typename Api::Arguments>::Encode(arguments, &encoded);
-      auto cell = internal::SpawnRemote(core_, where_, name, internal::kWireTable<Api>,
-                                        std::move(encoded), options);
-      if (!cell.ok()) return cell.status();
-      return Ref<Api>::FromCell(*std::move(cell));
-    }
+    std::string encoded;
+    Codec<typename Api::Arguments>::Encode(arguments, &encoded);
+    auto cell = internal::SpawnRemote(core_, where_, name, internal::kWireTable<Api>,
+                                      std::move(encoded), options);
+    if (!cell.ok()) return cell.status();
+    return Ref<Api>::FromCell(*std::move(cell));
   }
+  template <typename Api, typename... Args>
+    requires(!internal::kSpawnableByKind<Api>)
+  internal::KindMistake<Api, Api> Spawn(Args&&...) const = delete;
 
  private:
   internal::SystemCore* core_;

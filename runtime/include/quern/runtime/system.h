@@ -47,34 +47,51 @@ class System {
   // and OnStart run on the actor's own turn, after this has returned. INVALID_ARGUMENT the name;
   // ALREADY_EXISTS a living actor has it; UNAVAILABLE the system is stopping. Never suspends.
   template <typename A, typename... Args>
+    requires internal::kHandles<A, typename A::Api>
   StatusOr<Ref<typename A::Api>> Spawn(std::string_view name, Args&&... args) {
     return internal::Spawn<A>(core_, nullptr, SpawnOptions{}, name, std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
+    requires internal::kHandles<A, typename A::Api>
   StatusOr<Ref<typename A::Api>> Spawn(const SpawnOptions& options, std::string_view name,
                                        Args&&... args) {
     return internal::Spawn<A>(core_, nullptr, options, name, std::forward<Args>(args)...);
   }
+  template <typename A, typename... Args>
+    requires(!internal::kHandles<A, typename A::Api>)
+  internal::HandlerMistake<A> Spawn(Args&&...) = delete;
 
   // Hosts a grain class here, under its Api's kind or the one in `options`. INVALID_ARGUMENT the
   // kind; ALREADY_EXISTS it is hosted. Host before a network layer starts: it tells the others.
   template <typename G>
+    requires internal::kIsGrain<G>
   Status Host(GrainOptions options = {}) {
     return internal::HostGrain(core_, internal::GrainTypeOf<G>(), std::move(options));
   }
+  template <typename G>
+    requires(!internal::kIsGrain<G>)
+  internal::GrainMistake<G> Host(GrainOptions = {}) = delete;
 
   // Makes an actor class spawnable by its Api's kind, from encoded Api::Arguments.
   template <typename A>
+    requires internal::kIsHostableActor<A>
   Status HostActor() {
     return internal::HostActor<A>(core_);
   }
+  template <typename A>
+    requires(!internal::kIsHostableActor<A>)
+  internal::HostedActorMistake<A> HostActor() = delete;
 
   // A grain, wherever it is or will be. Costs nothing until it is called. `kind` overrides the
   // Api's.
   template <typename Api>
+    requires internal::kCanBeRemote<Api>
   Ref<Api> Grain(std::string_view key, std::string_view kind = {}) {
     return internal::GrainRef<Api>(core_, kind, key);
   }
+  template <typename Api>
+    requires(!internal::kCanBeRemote<Api>)
+  internal::WireMistake<Api, Api> Grain(std::string_view, std::string_view = {}) = delete;
 
   // Another datacenter, to spawn in.
   Place In(std::string_view datacenter) { return Place(core_, datacenter); }

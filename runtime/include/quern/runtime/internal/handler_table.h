@@ -109,23 +109,6 @@ constexpr bool HandlerReturnFits() {
   }
 }
 
-// The sentences that the compiler prints; each is the first error line of its mistake.
-template <typename Actor, typename Message>
-void this_actor_has_no_handler_On_for_this_message_of_its_Api() = delete;
-template <typename Actor, typename Message, typename Expected>
-void this_handler_On_must_return_the_reply_that_the_Api_declares_or_StatusOr_of_it() = delete;
-
-template <typename A, typename S>
-constexpr void RequireHandler() {
-  using M = typename SignatureParts<S>::Message;
-  if constexpr (!kHasHandler<A, S>) {
-    this_actor_has_no_handler_On_for_this_message_of_its_Api<A, M>();
-  } else if constexpr (!HandlerReturnFits<A, S>()) {
-    this_handler_On_must_return_the_reply_that_the_Api_declares_or_StatusOr_of_it<
-        A, M, typename SignatureParts<S>::Reply>();
-  }
-}
-
 template <typename A, typename... S>
 constexpr bool HandlesAll(const SignatureList<S...>*) {
   return ((kHasHandler<A, S> && HandlerReturnFits<A, S>()) && ...);
@@ -135,11 +118,37 @@ constexpr bool HandlesAll(const SignatureList<S...>*) {
 template <typename A, typename Api>
 inline constexpr bool kHandles = HandlesAll<A>(static_cast<const SignaturesOf<Api>*>(nullptr));
 
-// Names the first missing or misfitting handler in one error line.
-template <typename A, typename... S>
-constexpr void RequireHandlers(const SignatureList<S...>*) {
-  (RequireHandler<A, S>(), ...);
+// The sentences that the compiler prints: what a deleted function appears to return, so that the
+// first error line names the mistake at the call that made it.
+template <typename Actor, typename Message>
+struct this_actor_has_no_handler_On_for_this_message_of_its_Api;
+template <typename Actor, typename Message, typename Expected>
+struct this_handler_On_must_return_the_reply_that_the_Api_declares_or_StatusOr_of_it;
+
+// Called only when there is one, so that recursion costs a right program nothing.
+template <typename A, typename S, typename... More>
+auto FirstHandlerMistake(const SignatureList<S, More...>*) {
+  using M = typename SignatureParts<S>::Message;
+  using R = typename SignatureParts<S>::Reply;
+  if constexpr (!kHasHandler<A, S>) {
+    return TypeTag<this_actor_has_no_handler_On_for_this_message_of_its_Api<A, M>>();
+  } else if constexpr (!HandlerReturnFits<A, S>()) {
+    return TypeTag<
+        this_handler_On_must_return_the_reply_that_the_Api_declares_or_StatusOr_of_it<A, M, R>>();
+  } else {
+    return FirstHandlerMistake<A>(static_cast<const SignatureList<More...>*>(nullptr));
+  }
 }
+template <typename A>
+auto HandlerMistakeOf() {
+  if constexpr (kHandles<A, typename A::Api>) {
+    return TypeTag<void>();
+  } else {
+    return FirstHandlerMistake<A>(static_cast<const SignaturesOf<typename A::Api>*>(nullptr));
+  }
+}
+template <typename A>
+using HandlerMistake = typename decltype(HandlerMistakeOf<A>())::Type;
 
 template <typename A, typename S>
 decltype(auto) CallHandler(A& actor, typename SignatureParts<S>::Message& message,

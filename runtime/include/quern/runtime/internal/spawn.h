@@ -34,18 +34,16 @@ StatusOr<CellPtr<Cell>> SpawnActor(SystemCore* core, Cell* parent, const SpawnRe
 template <typename A, typename... Args>
 StatusOr<Ref<typename A::Api>> Spawn(SystemCore* core, Cell* parent, const SpawnOptions& options,
                                      std::string_view name, Args&&... args) {
-  using Api = typename A::Api;
-  if constexpr (!kHandles<A, Api>) {
-    RequireHandlers<A>(static_cast<const SignaturesOf<Api>*>(nullptr));
-  } else if constexpr (!std::is_constructible_v<A, std::decay_t<Args>&&...>) {
+  if constexpr (!std::is_constructible_v<A, std::decay_t<Args>&&...>) {
     this_actor_cannot_be_constructed_from_these_arguments<A, std::decay_t<Args>...>();
+    return Status();
   } else {
     StatusOr<CellPtr<Cell>> cell =
         SpawnActor(core, parent,
                    {name, &kActorClass<A>, &kActorFactory<A, std::decay_t<Args>...>,
                     KeepArguments(std::forward<Args>(args)...), &options});
     if (!cell.ok()) return cell.status();
-    return Ref<Api>::FromCell(*std::move(cell));
+    return Ref<typename A::Api>::FromCell(*std::move(cell));
   }
 }
 
@@ -55,13 +53,8 @@ CellPtr<Cell> GrainProxy(SystemCore* core, const WireTable& wire, std::string_vi
 
 template <typename Api>
 Ref<Api> GrainRef(SystemCore* core, std::string_view kind, std::string_view key) {
-  if constexpr (!kCanBeRemote<Api>) {
-    RequireRemotable<Api, Api>();
-    return {};
-  } else {
-    return Ref<Api>::FromCell(
-        GrainProxy(core, kWireTable<Api>, kind.empty() ? Api::kKind : kind, key));
-  }
+  return Ref<Api>::FromCell(
+      GrainProxy(core, kWireTable<Api>, kind.empty() ? Api::kKind : kind, key));
 }
 
 // Spawns by kind wherever `where` is ("" here, in this cluster). Suspends.
@@ -77,11 +70,41 @@ struct HostedActorKind {
 };
 Status HostKind(SystemCore* core, const HostedActorKind& kind);
 
-// The sentence that the compiler prints.
-template <typename Actor, typename Arguments>
-void these_Arguments_of_the_Api_have_no_quern_Codec() = delete;
-template <typename Actor, typename Api>
-void this_Api_needs_a_type_Arguments_to_be_spawned_by_kind() = delete;
+// The sentences that the compiler prints: what a deleted function appears to return.
+template <typename Target, typename Arguments>
+struct these_Arguments_of_the_Api_have_no_quern_Codec;
+template <typename Target, typename Api>
+struct this_Api_needs_a_type_Arguments_to_be_spawned_by_kind;
+
+template <typename Api>
+concept HasArguments = requires { typename Api::Arguments; };
+
+template <typename Api>
+constexpr bool CanBeSpawnedByKind() {
+  if constexpr (kCanBeRemote<Api> && HasArguments<Api>) {
+    return HasCodec<typename Api::Arguments>;
+  } else {
+    return false;
+  }
+}
+template <typename Api>
+inline constexpr bool kSpawnableByKind = CanBeSpawnedByKind<Api>();
+
+template <typename Target, typename Api>
+auto KindMistakeOf() {
+  if constexpr (kSpawnableByKind<Api>) {
+    return TypeTag<void>();
+  } else if constexpr (!kCanBeRemote<Api>) {
+    return TypeTag<WireMistake<Target, Api>>();
+  } else if constexpr (!HasArguments<Api>) {
+    return TypeTag<this_Api_needs_a_type_Arguments_to_be_spawned_by_kind<Target, Api>>();
+  } else {
+    return TypeTag<
+        these_Arguments_of_the_Api_have_no_quern_Codec<Target, typename Api::Arguments>>();
+  }
+}
+template <typename Target, typename Api>
+using KindMistake = typename decltype(KindMistakeOf<Target, Api>())::Type;
 
 template <typename A>
 StatusOr<CellPtr<Cell>> SpawnFromEncoded(SystemCore* core, std::string_view name,
@@ -97,20 +120,23 @@ StatusOr<CellPtr<Cell>> SpawnFromEncoded(SystemCore* core, std::string_view name
 }
 
 template <typename A>
-Status HostActor(SystemCore* core) {
-  using Api = typename A::Api;
-  if constexpr (!kCanBeRemote<Api>) {
-    RequireRemotable<A, Api>();
-    return {};
-  } else if constexpr (!requires { typename Api::Arguments; }) {
-    this_Api_needs_a_type_Arguments_to_be_spawned_by_kind<A, Api>();
-    return {};
-  } else if constexpr (!HasCodec<typename Api::Arguments>) {
-    these_Arguments_of_the_Api_have_no_quern_Codec<A, typename Api::Arguments>();
-    return {};
+inline constexpr bool kIsHostableActor =
+    kHandles<A, typename A::Api> && kSpawnableByKind<typename A::Api>;
+
+template <typename A>
+auto HostedActorMistakeOf() {
+  if constexpr (!kHandles<A, typename A::Api>) {
+    return TypeTag<HandlerMistake<A>>();
   } else {
-    return HostKind(core, {&kWireTable<Api>, &SpawnFromEncoded<A>});
+    return TypeTag<KindMistake<A, typename A::Api>>();
   }
+}
+template <typename A>
+using HostedActorMistake = typename decltype(HostedActorMistakeOf<A>())::Type;
+
+template <typename A>
+Status HostActor(SystemCore* core) {
+  return HostKind(core, {&kWireTable<typename A::Api>, &SpawnFromEncoded<A>});
 }
 
 }  // namespace quern::internal

@@ -94,29 +94,18 @@ constexpr WireEntry MakeWireEntry() {
   return entry;
 }
 
-// The sentences that the compiler prints.
+// The sentences that the compiler prints: what a deleted function appears to return.
 template <typename Target, typename Message>
-void this_message_has_no_quern_Codec_and_so_cannot_reach_a_target_that_may_be_remote() = delete;
+struct this_message_has_no_quern_Codec_and_so_cannot_reach_a_target_that_may_be_remote;
 template <typename Target, typename Reply>
-void this_reply_has_no_quern_Codec_and_so_cannot_come_from_a_target_that_may_be_remote() = delete;
+struct this_reply_has_no_quern_Codec_and_so_cannot_come_from_a_target_that_may_be_remote;
 template <typename Api>
-void this_Api_needs_a_static_constexpr_string_view_kKind() = delete;
+struct this_Api_needs_a_static_constexpr_string_view_kKind;
 
 template <typename Api>
 concept HasKind = requires {
   { Api::kKind } -> std::convertible_to<std::string_view>;
 };
-
-template <typename Target, typename S>
-constexpr void RequireCodec() {
-  using M = typename SignatureParts<S>::Message;
-  using R = typename SignatureParts<S>::Reply;
-  if constexpr (!HasCodec<M>) {
-    this_message_has_no_quern_Codec_and_so_cannot_reach_a_target_that_may_be_remote<Target, M>();
-  } else if constexpr (!HasCodec<R>) {
-    this_reply_has_no_quern_Codec_and_so_cannot_come_from_a_target_that_may_be_remote<Target, R>();
-  }
-}
 
 template <typename... S>
 constexpr bool AllHaveCodecs(const SignatureList<S...>*) {
@@ -128,21 +117,37 @@ template <typename Api>
 inline constexpr bool kCanBeRemote =
     HasKind<Api> && AllHaveCodecs(static_cast<const SignaturesOf<Api>*>(nullptr));
 
-template <typename Target, typename... S>
-constexpr void RequireCodecs(const SignatureList<S...>*) {
-  (RequireCodec<Target, S>(), ...);
-}
-
-// Call first wherever a Ref<Api> that may be remote is made; `Target` is what the error names (the
-// Api, or the actor or grain class).
-template <typename Target, typename Api>
-constexpr void RequireRemotable() {
-  if constexpr (!HasKind<Api>) {
-    this_Api_needs_a_static_constexpr_string_view_kKind<Api>();
+// Called only when there is one.
+template <typename Target, typename S, typename... More>
+auto FirstCodecMistake(const SignatureList<S, More...>*) {
+  using M = typename SignatureParts<S>::Message;
+  using R = typename SignatureParts<S>::Reply;
+  if constexpr (!HasCodec<M>) {
+    return TypeTag<this_message_has_no_quern_Codec_and_so_cannot_reach_a_target_that_may_be_remote<
+        Target, M>>();
+  } else if constexpr (!HasCodec<R>) {
+    return TypeTag<
+        this_reply_has_no_quern_Codec_and_so_cannot_come_from_a_target_that_may_be_remote<Target,
+                                                                                          R>>();
   } else {
-    RequireCodecs<Target>(static_cast<const SignaturesOf<Api>*>(nullptr));
+    return FirstCodecMistake<Target>(static_cast<const SignatureList<More...>*>(nullptr));
   }
 }
+template <typename Target, typename Api>
+auto WireMistakeOf() {
+  if constexpr (kCanBeRemote<Api>) {
+    return TypeTag<void>();
+  } else if constexpr (!HasKind<Api>) {
+    return TypeTag<this_Api_needs_a_static_constexpr_string_view_kKind<Api>>();
+  } else {
+    return FirstCodecMistake<Target>(static_cast<const SignaturesOf<Api>*>(nullptr));
+  }
+}
+
+// For the deleted twin of whatever makes a Ref<Api> that may be remote; `Target` is what the error
+// names (the Api, or the actor or grain class).
+template <typename Target, typename Api>
+using WireMistake = typename decltype(WireMistakeOf<Target, Api>())::Type;
 
 template <typename Api, typename List>
 struct WireTableOf;
