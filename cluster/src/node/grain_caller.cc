@@ -199,7 +199,8 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
     if (reply.from_peer && (reason == Reason::kMoved || reason == Reason::kNotOwner)) {
       return Redirect(call, asked);
     }
-    if (!reply.from_peer) locations_.Erase(call->id, asked);
+    // Out of reach, or there and without a lease: the next call asks where the grain is now.
+    if (!reply.from_peer || absl::IsUnavailable(reply.status)) locations_.Erase(call->id, asked);
     if (!reply.from_peer && absl::IsUnavailable(reply.status))
       return RetryLater(call, reply.status);
     std::move(call->message).Fail(std::move(reply.status));

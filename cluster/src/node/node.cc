@@ -272,8 +272,15 @@ void NodeImpl::OnServingUntil(Time until) {
 void NodeImpl::OnEvicted(const Status& why) {
   options_.logger->Log(LogLevel::kError, "evicted from the view; nothing is served here any more",
                        {{"node", options_.node_id}, {"why", why.ToString()}});
-  for (const ActivationInfo& activation : port_.Activations()) port_.Deactivate(activation.id, why);
-  if (options_.on_evicted) options_.on_evicted(why);
+  for (const ActivationInfo& activation : port_.Activations()) {
+    port_.Deactivate(activation.id, why);
+  }
+  // Whoever still has a connection, in another datacenter say, has to look elsewhere at once.
+  executor().Post([this, why] {
+    caller_->Stop();
+    network_->Stop();
+    if (options_.on_evicted) options_.on_evicted(why);
+  });
 }
 
 void NodeImpl::OnFrozen(const Status& why) {
