@@ -15,10 +15,11 @@ struct AirportApi : quern::Protocol<v1::Applied(v1::Batch), v1::Totals(v1::GetTo
   static constexpr std::string_view kKind = "airport";
 };
 
-// An actor a datacenter. ReadOn and Delivered are between the reader and its own children.
-struct ReaderApi
-    : quern::Protocol<v1::Started(v1::Start), v1::Released(v1::Release),
-                      v1::Progress(v1::GetProgress), void(v1::ReadOn), void(v1::Delivered)> {
+// An actor a datacenter. ReadOn, Delivered and SentAgain are between the reader and its own
+// children.
+struct ReaderApi : quern::Protocol<v1::Started(v1::Start), v1::Released(v1::Release),
+                                   v1::Progress(v1::GetProgress), void(v1::ReadOn),
+                                   void(v1::Delivered), void(v1::SentAgain)> {
   static constexpr std::string_view kKind = "reader";
   using Arguments = v1::ReaderArguments;
 };

@@ -32,6 +32,10 @@ void Courier::On(const v1::Batch& batch, quern::Context& context) {
     if (!context.Sleep(pause).ok()) return;  // being stopped
     pause = std::min<quern::Duration>(2 * pause, kResendPauseMax);
     delivered.set_resent(delivered.resent() + 1);
+    v1::SentAgain again;
+    again.set_airport(route_.airport);
+    again.set_why(applied.status().ToString());
+    route_.reader.Tell(std::move(again));
   }
   delivered.set_answered_at_ns(Nanoseconds(context.clock().Now()));
   route_.reader.Tell(std::move(delivered));

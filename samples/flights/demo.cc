@@ -109,6 +109,10 @@ quern::Status Demo::LookAtInput() {
 
 quern::Status Demo::StartProcesses() {
   if (quern::Status status = folder_.Make(kFreeBytesMin); !status.ok()) return status;
+  if (options_.keep) {
+    folder_.Keep();
+    std::cerr << "logs and data stay in " << folder_.path() << "\n";
+  }
   auto planes = ControlPlanes::Start(folder_.path());
   if (!planes.ok()) return planes.status();
   planes_ = *std::move(planes);
@@ -190,7 +194,8 @@ quern::Status Demo::CheckStall() {
   if (now - moved_on_at_ < kStallMax) return absl::OkStatus();
   return absl::DeadlineExceededError(
       "no batch was answered for " + std::to_string(kStallMax.count()) + " s, " +
-      std::to_string(answered_) + " of " + std::to_string(readers_->planned()) + " are");
+      std::to_string(answered_) + " of " + std::to_string(readers_->planned()) + " are" +
+      readers_->unanswered());
 }
 
 quern::Status Demo::Collect() {

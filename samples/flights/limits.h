@@ -12,6 +12,7 @@ namespace flights {
 inline constexpr size_t kLineBytesMax = 64 * 1024;
 inline constexpr int kBatchEventsMax = 256;
 inline constexpr int kMalformedShown = 3;
+inline constexpr int kSentAgainShown = 3;
 inline constexpr int kNodesPerDatacenterMax = 8;
 inline constexpr int kNatsRestartsMax = 3;
 

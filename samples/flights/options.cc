@@ -85,6 +85,8 @@ void AddDemoOptions(CLI::App* app, DemoOptions* options, std::string* kill, std:
   no_kill->excludes(pause_option);
 
   app->add_flag("--json", options->json, "the result as JSON on standard output")->group("Output");
+  app->add_flag("--keep", options->keep, "keep the folder of the run: logs, control planes' data")
+      ->group("Output");
   app->set_help_flag("--help,-h", "this text")->group("Output");
 }
 

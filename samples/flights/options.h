@@ -46,6 +46,7 @@ struct DemoOptions {
   uint64_t row_limit = 0;  // 0: all
   bool strict = false;
   bool json = false;
+  bool keep = false;  // the folder of the run
   bool no_kill = false;
   std::optional<NodeName> kill;
   std::optional<NodeName> pause;

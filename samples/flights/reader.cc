@@ -39,6 +39,8 @@ void Reader::On(const v1::Delivered& delivered, quern::Context& context) {
   ReadOnIfWanted();
 }
 
+void Reader::On(const v1::SentAgain& again) { work_.OnSentAgain(again); }
+
 void Reader::Send(quern::Context& context) {
   for (Parcel& parcel : work_.TakeSendable()) {
     quern::Ref<CourierApi>& courier = couriers_[parcel.airport];

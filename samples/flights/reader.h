@@ -34,6 +34,7 @@ class Reader : public quern::Actor<ReaderApi> {
 
   void On(const v1::ReadOn&, quern::Context& context);
   void On(const v1::Delivered& delivered, quern::Context& context);
+  void On(const v1::SentAgain& again);
 
  private:
   void Send(quern::Context& context);

@@ -60,6 +60,7 @@ std::vector<Parcel> ReaderWork::TakeSendable() {
 }
 
 void ReaderWork::OnDelivered(const v1::Delivered& delivered) {
+  sent_again_.erase(delivered.airport());
   counted_.set_batches_resent(counted_.batches_resent() + delivered.resent());
   if (!delivered.failure().empty()) {
     counted_.set_failure(delivered.airport() + ": " + delivered.failure());
@@ -83,9 +84,17 @@ void ReaderWork::OnDelivered(const v1::Delivered& delivered) {
   node = delivered.node();
 }
 
+void ReaderWork::OnSentAgain(const v1::SentAgain& again) {
+  sent_again_[again.airport()] = again.why();
+}
+
 v1::Progress ReaderWork::progress() const {
   v1::Progress progress = counted_;
   progress.set_batches_cut(cut_);
+  for (const auto& [airport, why] : sent_again_) {
+    if (progress.sent_again_size() == kSentAgainShown) break;
+    progress.add_sent_again(airport + ": " + why);
+  }
   progress.mutable_latency_buckets()->Add(latency_.counts().begin(), latency_.counts().end());
   progress.set_done(at_end_ && counted_.batches_answered() == cut_);
   return progress;

@@ -50,6 +50,7 @@ class ReaderWork {
   void Release() { released_ = true; }
 
   void OnDelivered(const v1::Delivered& delivered);
+  void OnSentAgain(const v1::SentAgain& again);
 
   v1::Progress progress() const;
 
@@ -65,6 +66,7 @@ class ReaderWork {
   v1::Progress counted_;
   LatencyHistogram latency_;
   std::map<std::string, std::string> node_of_airport_;
+  std::map<std::string, std::string> sent_again_;  // airports with an unanswered batch, and why
 };
 
 }  // namespace flights

@@ -136,4 +136,12 @@ std::vector<v1::Move> Readers::moves() const {
   return moves;
 }
 
+std::string Readers::unanswered() const {
+  std::string lines;
+  for (const Reader& reader : readers_) {
+    for (const std::string& line : reader.progress.sent_again()) lines += "\n    " + line;
+  }
+  return lines;
+}
+
 }  // namespace flights

@@ -52,6 +52,7 @@ class Readers {
   double flights_answered() const;  // a flight is two events
   LatencyHistogram latency() const;
   std::vector<v1::Move> moves() const;
+  std::string unanswered() const;  // some of the batches that are sent again, and why; a line each
 
  private:
   struct Reader {

@@ -13,7 +13,7 @@ namespace flights {
 
 RunFolder::~RunFolder() {
   std::error_code ignored;
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  if (!path_.empty() && !keep_) std::filesystem::remove_all(path_, ignored);
 }
 
 quern::Status RunFolder::Make(uint64_t bytes_needed) {

@@ -1,4 +1,5 @@
-// A folder of one run under the folder for temporary files, gone with this object.
+// A folder of one run under the folder for temporary files, gone with this object unless told
+// otherwise.
 
 #ifndef QUERN_SAMPLES_FLIGHTS_RUN_FOLDER_H_
 #define QUERN_SAMPLES_FLIGHTS_RUN_FOLDER_H_
@@ -21,10 +22,14 @@ class RunFolder {
   // nothing can be written. One line with the fix.
   quern::Status Make(uint64_t bytes_needed);
 
+  // It is not removed after all.
+  void Keep() { keep_ = true; }
+
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
+  bool keep_ = false;
 };
 
 }  // namespace flights
