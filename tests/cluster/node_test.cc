@@ -1,0 +1,457 @@
+// Nodes of one process, each with a System of its own, over real sockets of the loopback interface
+// and a control plane in memory. Real time: every lease time is divided by ten, and nothing is
+// waited for but answers and views.
+
+#include "quern/cluster/node.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "quern/cluster/control_plane_state_store.h"
+#include "quern/cluster/embedded_control_plane.h"
+#include "quern/cluster/embedded_store.h"
+#include "quern/quern.h"
+#include "quern/remoting/asio_io.h"
+#include "quern/runtime/logger.h"
+#include "quern/runtime/memory_state_store.h"
+
+namespace quern::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+constexpr int kNodesMax = 4;
+constexpr Duration kPatience = 20s;
+
+// ---- A counter that keeps its total and says where it is.
+
+struct CounterApi : Protocol<int64_t(int64_t), std::string(std::string)> {
+  static constexpr std::string_view kKind = "counter";
+};
+
+// Activations of each key that are alive now, and the most there ever were at once.
+class Census {
+ public:
+  void Enter(const std::string& key) {
+    absl::MutexLock lock(&mutex_);
+    most_ = std::max(most_, ++alive_[key]);
+  }
+  void Leave(const std::string& key) {
+    absl::MutexLock lock(&mutex_);
+    --alive_[key];
+  }
+  int most_at_once() const {
+    absl::MutexLock lock(&mutex_);
+    return most_;
+  }
+  void Reset() {
+    absl::MutexLock lock(&mutex_);
+    alive_.clear();
+    most_ = 0;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::map<std::string, int> alive_;
+  int most_ = 0;
+};
+
+Census& TheCensus() {
+  static Census census;
+  return census;
+}
+
+// One class a node, so that an activation knows where it is.
+template <int kNode>
+struct Counter : Grain<CounterApi> {
+  Status OnActivate() override {
+    TheCensus().Enter(key());
+    return absl::OkStatus();
+  }
+  void OnDeactivate(const Status&) override { TheCensus().Leave(key()); }
+
+  StatusOr<int64_t> On(const int64_t& amount) { return total.SaveThen(*total += amount); }
+  std::string On(const std::string& what) {
+    return what == "epoch" ? Text(epoch()) : "node-" + std::to_string(kNode);
+  }
+
+  // Compares as text the way epochs compare.
+  static std::string Text(const Epoch& e) {
+    char text[96];
+    std::snprintf(text, sizeof text, "%04d.%04d.%08d.%08d", static_cast<int>(e.home_term),
+                  static_cast<int>(e.incarnation), static_cast<int>(e.view_version),
+                  static_cast<int>(e.counter));
+    return text;
+  }
+
+  State<int64_t> total{this};
+};
+
+// ---- An actor that is spawned by kind.
+
+struct WorkerApi : Protocol<std::string(std::string)> {
+  static constexpr std::string_view kKind = "worker";
+  using Arguments = std::string;
+};
+template <int kNode>
+struct Worker : Actor<WorkerApi> {
+  explicit Worker(std::string greeting) : greeting_(std::move(greeting)) {}
+  std::string On(const std::string& name) {
+    return greeting_ + ", " + name + ", from node-" + std::to_string(kNode);
+  }
+  std::string greeting_;
+};
+
+template <int kNode>
+void HostHere(System& system, bool worker) {
+  ASSERT_EQ(system.Host<Counter<kNode>>(), absl::OkStatus());
+  const Status hosted = worker ? system.HostActor<Worker<kNode>>() : absl::OkStatus();
+  ASSERT_EQ(hosted, absl::OkStatus());
+}
+
+// What a node has told about its views; outlives the node.
+class ViewLog {
+ public:
+  void Add(const ViewInfo& view) {
+    absl::MutexLock lock(&mutex_);
+    view_ = view;
+  }
+  // False: not within kPatience.
+  bool Await(const std::function<bool(const ViewInfo&)>& wanted) {
+    absl::MutexLock lock(&mutex_);
+    const auto reached = [&]() { return wanted(view_); };
+    return mutex_.AwaitWithTimeout(absl::Condition(&reached), absl::FromChrono(kPatience));
+  }
+
+ private:
+  absl::Mutex mutex_;
+  ViewInfo view_ ABSL_GUARDED_BY(mutex_);
+};
+
+// ---- One node of the test.
+
+struct Peer {
+  std::string id;
+  std::unique_ptr<EmbeddedControlPlane> records;
+  std::unique_ptr<EmbeddedControlPlane> leases;
+  std::unique_ptr<StateStore> state;  // empty: the shared one
+  std::unique_ptr<System> system;
+  std::shared_ptr<ViewLog> views = std::make_shared<ViewLog>();
+  std::unique_ptr<Node> node;
+
+  ~Peer() {
+    node.reset();
+    if (system != nullptr) system->Stop();
+  }
+
+  Ref<CounterApi> Counter(std::string_view key) { return system->Grain<CounterApi>(key); }
+  StatusOr<int64_t> Add(std::string_view key, int64_t amount) {
+    return Counter(key).Ask(amount, kPatience);
+  }
+  StatusOr<std::string> Where(std::string_view key) {
+    return Counter(key).Ask(std::string("where"), kPatience);
+  }
+  StatusOr<std::string> EpochOf(std::string_view key) {
+    return Counter(key).Ask(std::string("epoch"), kPatience);
+  }
+
+  bool AwaitMembers(size_t active) {
+    return views->Await([active](const ViewInfo& view) {
+      return view.members.size() == active &&
+             std::ranges::all_of(view.members, [](const MemberInfo& m) { return m.active; });
+    });
+  }
+};
+
+class NodeTest : public ::testing::Test {
+ protected:
+  NodeTest() : store_io_(remoting::AsioIo::Start({.name = "store"}).value()) {
+    TheCensus().Reset();
+    store_ = std::make_unique<EmbeddedStore>(*store_io_, SeededRandom(7));
+  }
+  ~NodeTest() override {
+    peers_.clear();
+    store_.reset();
+    store_io_->Stop();
+  }
+
+  // A process that is not a member yet.
+  Peer& MakePeer(bool worker = false) {
+    const int index = static_cast<int>(peers_.size());
+    auto& peer = *peers_.emplace_back(std::make_unique<Peer>());
+    peer.id = "node-" + std::to_string(index);
+    peer.records = store_->Connect(peer.id, *store_io_);
+    peer.leases = store_->Connect(peer.id, *store_io_);
+    if (durable_state_) {
+      peer.state = std::make_unique<ControlPlaneStateStore>(
+          *peer.records, *store_io_, ControlPlaneStateStoreOptions{.cluster = "test"});
+    }
+    SystemOptions options;
+    options.name = peer.id;
+    options.workers = 1;
+    options.state_store = durable_state_ ? peer.state.get() : &state_;
+    peer.system = std::make_unique<System>(options);
+    static constexpr std::array<void (*)(System&, bool), kNodesMax> kHost = {
+        HostHere<0>, HostHere<1>, HostHere<2>, HostHere<3>};
+    kHost.at(static_cast<size_t>(index))(*peer.system, worker);
+    return peer;
+  }
+
+  NodeOptions OptionsFor(Peer& peer) {
+    NodeOptions options;
+    options.cluster_id = "test";
+    options.node_id = peer.id;
+    options.records = peer.records.get();
+    options.leases = peer.leases.get();
+    options.lease = lease_;
+    return options;
+  }
+
+  Status Start(Peer& peer) {
+    auto node = Node::Start(*peer.system, OptionsFor(peer));
+    if (!node.ok()) return node.status();
+    peer.node = *std::move(node);
+    peer.node->ObserveViews([views = peer.views](const ViewInfo& view) { views->Add(view); });
+    return absl::OkStatus();
+  }
+
+  // `count` members that all know of each other.
+  void StartCluster(int count, bool last_hosts_worker = false) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_EQ(Start(MakePeer(last_hosts_worker && i == count - 1)), absl::OkStatus());
+    }
+    for (const auto& peer : peers_) ASSERT_TRUE(peer->AwaitMembers(static_cast<size_t>(count)));
+  }
+
+  Peer& peer(int index) { return *peers_.at(static_cast<size_t>(index)); }
+
+  // Adds one to each of `grains` counters and returns where each of them is.
+  std::map<std::string, std::string> Fill(Peer& from, int grains) {
+    std::map<std::string, std::string> where;
+    for (int i = 0; i < grains; ++i) {
+      const std::string key = "counter-" + std::to_string(i);
+      EXPECT_EQ(from.Add(key, 1).status(), absl::OkStatus());
+      where[key] = from.Where(key).value_or("nowhere");
+    }
+    return where;
+  }
+
+  static std::set<std::string> Nodes(const std::map<std::string, std::string>& where) {
+    std::set<std::string> nodes;
+    for (const auto& [key, node] : where) nodes.insert(node);
+    return nodes;
+  }
+
+  LeaseTimes lease_ = LeaseTimes().DividedBy(10);
+  bool durable_state_ = false;
+  std::unique_ptr<remoting::AsioIo> store_io_;
+  std::unique_ptr<EmbeddedStore> store_;
+  MemoryStateStore state_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+};
+
+TEST_F(NodeTest, GrainsArePlacedOverAllNodesAndEveryCallIsAnswered) {
+  StartCluster(3);
+
+  const auto where = Fill(peer(0), 60);
+
+  EXPECT_EQ(Nodes(where), (std::set<std::string>{"node-0", "node-1", "node-2"}));
+  for (const auto& [key, node] : where) {
+    EXPECT_EQ(peer(1).Where(key).value_or("nowhere"), node) << key;
+    EXPECT_EQ(peer(2).Add(key, 1).value_or(-1), 2) << key;
+  }
+  EXPECT_EQ(TheCensus().most_at_once(), 1);
+}
+
+TEST_F(NodeTest, FirstCallsFromAllNodesAtOnceMeetOneActivation) {
+  constexpr int kGrains = 20;
+  constexpr int kCallsANode = 3 * kGrains;
+  StartCluster(3);
+
+  std::atomic<int> failed{0};
+  std::vector<std::thread> callers;
+  for (const auto& caller : peers_) {
+    callers.emplace_back([&failed, &caller = *caller] {
+      for (int i = 0; i < kCallsANode; ++i) {
+        if (!caller.Add("counter-" + std::to_string(i % kGrains), 1).ok()) ++failed;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+
+  EXPECT_EQ(failed, 0);
+  for (int i = 0; i < kGrains; ++i) {
+    EXPECT_EQ(peer(0).Add("counter-" + std::to_string(i), 0).value_or(-1), 3 * 3) << i;
+  }
+  EXPECT_EQ(TheCensus().most_at_once(), 1);
+}
+
+TEST_F(NodeTest, ALeavingNodeHandsOverAndStateSurvives) {
+  durable_state_ = true;
+  StartCluster(3);
+  const auto before = Fill(peer(0), 30);
+  ASSERT_TRUE(Nodes(before).contains("node-2"));
+
+  std::atomic<bool> left{false};
+  std::atomic<int64_t> answered{0};
+  std::thread caller([&] {  // goes on calling while the node leaves
+    while (!left) {
+      for (const auto& [key, node] : before) {
+        const auto total = peer(1).Add(key, 0);
+        EXPECT_EQ(total.value_or(-1), 1) << key << ' ' << total.status();
+        ++answered;
+      }
+    }
+  });
+  EXPECT_EQ(peer(2).node->Leave(), absl::OkStatus());
+  left = true;
+  caller.join();
+
+  ASSERT_TRUE(peer(0).AwaitMembers(2));
+  for (const auto& [key, node] : before) {
+    EXPECT_EQ(peer(0).Add(key, 1).value_or(-1), 2) << key;
+    EXPECT_NE(peer(0).Where(key).value_or("nowhere"), "node-2") << key;
+  }
+  EXPECT_GT(answered, 0);
+  EXPECT_EQ(TheCensus().most_at_once(), 1);
+}
+
+TEST_F(NodeTest, ANodeThatDiesIsEvictedByProofLongBeforeItsLeaseEnds) {
+  lease_ = LeaseTimes();  // silence would take twenty seconds, and as long again
+  lease_.length = 10 * kPatience;
+  StartCluster(3);
+  const auto before = Fill(peer(0), 30);
+  std::map<std::string, std::string> epochs;
+  for (const auto& [key, node] : before) epochs[key] = peer(0).EpochOf(key).value_or("");
+  ASSERT_TRUE(Nodes(before).contains("node-2"));
+
+  peer(2).node.reset();
+
+  ASSERT_TRUE(peer(0).AwaitMembers(2));
+  for (const auto& [key, node] : before) {
+    EXPECT_EQ(peer(0).Add(key, 1).value_or(-1), 2) << key;
+    const std::string now = peer(0).Where(key).value_or("nowhere");
+    if (node != "node-2") {
+      EXPECT_EQ(now, node) << key;
+      continue;
+    }
+    EXPECT_NE(now, "node-2") << key;
+    EXPECT_GT(peer(0).EpochOf(key).value_or(""), epochs[key]) << key;
+  }
+}
+
+TEST_F(NodeTest, InAViewOfTwoTheLeaseDecides) {
+  StartCluster(2);
+  const auto before = Fill(peer(0), 20);
+  ASSERT_TRUE(Nodes(before).contains("node-1"));
+
+  peer(1).node.reset();
+
+  ASSERT_TRUE(peer(0).AwaitMembers(1));
+  for (const auto& [key, node] : before) {
+    EXPECT_EQ(peer(0).Add(key, 1).value_or(-1), 2) << key;
+    EXPECT_EQ(peer(0).Where(key).value_or("nowhere"), "node-0") << key;
+  }
+}
+
+TEST_F(NodeTest, ANodeIdComesBackAsANewProcess) {
+  StartCluster(2);
+  const auto before = Fill(peer(0), 20);
+
+  EXPECT_EQ(peer(1).node->Leave(), absl::OkStatus());
+  peer(1).node.reset();
+  peer(1).system->Stop();
+  Peer& again = MakePeer();
+  again.id = "node-1";
+  ASSERT_EQ(Start(again), absl::OkStatus());
+
+  ASSERT_TRUE(peer(0).AwaitMembers(2));
+  for (const auto& [key, node] : before) EXPECT_EQ(again.Add(key, 1).value_or(-1), 2) << key;
+}
+
+TEST_F(NodeTest, AnActorIsSpawnedByKindWhereItIsHostedAndAnswers) {
+  StartCluster(2, /*last_hosts_worker=*/true);
+
+  auto worker = peer(0).system->In("").Spawn<WorkerApi>("w", std::string("Hello"));
+
+  ASSERT_EQ(worker.status(), absl::OkStatus());
+  EXPECT_EQ(worker->Ask(std::string("Ann"), kPatience).value_or(""), "Hello, Ann, from node-1");
+  EXPECT_EQ(worker->Tell(std::string("Ben")), Delivery::kAccepted);
+  auto twice = peer(0).system->In("").Spawn<WorkerApi>("w", std::string("Hello"));
+  EXPECT_TRUE(absl::IsAlreadyExists(twice.status())) << twice.status();
+  auto there = peer(1).system->In("").Spawn<WorkerApi>("v", std::string("Hi"));
+  ASSERT_EQ(there.status(), absl::OkStatus());
+  EXPECT_EQ(there->Ask(std::string("Cy"), kPatience).value_or(""), "Hi, Cy, from node-1");
+}
+
+TEST_F(NodeTest, AKindThatNobodyHostsIsNotFoundAndTheMessageSaysWhatToDo) {
+  StartCluster(2);
+
+  auto worker = peer(0).system->In("").Spawn<WorkerApi>("w", std::string("Hello"));
+  EXPECT_TRUE(absl::IsNotFound(worker.status())) << worker.status();
+  EXPECT_THAT(std::string(worker.status().message()), HasSubstr("System::HostActor"));
+
+  auto ghost = peer(0).system->Grain<CounterApi>("a", "ghost").Ask(int64_t{1}, kPatience);
+  EXPECT_TRUE(absl::IsNotFound(ghost.status())) << ghost.status();
+  EXPECT_THAT(std::string(ghost.status().message()), HasSubstr("ghost"));
+}
+
+TEST_F(NodeTest, TheSameNodeIdTwiceAlreadyExists) {
+  StartCluster(2);
+
+  Peer& impostor = MakePeer();
+  impostor.id = "node-1";
+  const Status status = Start(impostor);
+
+  EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
+  EXPECT_EQ(peer(0).Add("counter", 1).value_or(-1), 1);
+}
+
+TEST_F(NodeTest, OptionsAreCheckedByName) {
+  Peer& lonely = MakePeer();
+
+  NodeOptions options = OptionsFor(lonely);
+  options.node_id.clear();
+  Status status = Node::Start(*lonely.system, options).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("node_id"));
+
+  options = OptionsFor(lonely);
+  options.leases = nullptr;
+  status = Node::Start(*lonely.system, options).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("leases"));
+}
+
+TEST_F(NodeTest, WithoutItsControlPlaneANodeFencesItselfAndServesAgainWhenARenewalWins) {
+  lease_.length = kPatience;  // nobody evicts it meanwhile
+  StartCluster(1);
+  ASSERT_EQ(peer(0).Add("counter", 1).value_or(-1), 1);
+
+  store_->CutOff("node-0", true);
+  Status fenced;
+  while (fenced.ok()) fenced = peer(0).Counter("counter").Ask(std::string("where"), 5s).status();
+  EXPECT_TRUE(absl::IsUnavailable(fenced)) << fenced;
+
+  store_->CutOff("node-0", false);
+  StatusOr<int64_t> total = fenced;
+  while (absl::IsUnavailable(total.status())) total = peer(0).Add("counter", 1);
+  EXPECT_EQ(total.value_or(-1), 2) << total.status();
+}
+
+}  // namespace
+}  // namespace quern::cluster
