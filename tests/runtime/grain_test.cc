@@ -29,6 +29,11 @@ class GrainTest : public ::testing::Test {
 
   Ref<TallyApi> Tallied(std::string_view key) { return system_.Grain<TallyApi>(key); }
   Journal& journal() { return scene_.journal; }
+  // A reply is there before the turn that sent it has ended: time stands until it has.
+  void Advance(Duration by) {
+    system_.WaitUntilQuiet();
+    clock_.Advance(by);
+  }
 
   Scene scene_;
   ManualClock clock_;
@@ -118,7 +123,7 @@ TEST_F(GrainTest, TheKindCanBeOverriddenAtBothPlaces) {
 TEST_F(GrainTest, AnIdleGrainIsDeactivatedAndComesBackWithItsState) {
   EXPECT_EQ(Tallied("a").Ask(Add{7}).value(), 7);
 
-  clock_.Advance(minutes(2) + seconds(1));
+  Advance(minutes(2) + seconds(1));
 
   EXPECT_EQ(journal().Await(4), "made, activated, deactivated OK, destroyed");
   EXPECT_EQ(Tallied("a").Ask(Get{}).value(), 7);
@@ -127,14 +132,14 @@ TEST_F(GrainTest, AnIdleGrainIsDeactivatedAndComesBackWithItsState) {
 
 TEST_F(GrainTest, AMessageKeepsAGrainFromIdling) {
   ASSERT_TRUE(Tallied("a").Ask(Get{}).ok());
-  clock_.Advance(seconds(100));
+  Advance(seconds(100));
   ASSERT_TRUE(Tallied("a").Ask(Get{}).ok());
 
-  clock_.Advance(seconds(100));
+  Advance(seconds(100));
   system_.WaitUntilQuiet();
 
   EXPECT_EQ(journal().Text(), "made, activated");
-  clock_.Advance(seconds(30));
+  Advance(seconds(30));
   EXPECT_EQ(journal().Await(4), "made, activated, deactivated OK, destroyed");
 }
 
@@ -143,7 +148,7 @@ TEST_F(GrainTest, ALongHandlerIsNotIdleness) {
   Tallied("a").Tell(Wait{});
   journal().Await(3);
 
-  clock_.Advance(minutes(10));
+  Advance(minutes(10));
   system_.WaitUntilQuiet();
   scene_.stage.Unlock();
 
@@ -262,11 +267,11 @@ TEST_F(GrainTest, ATickReachesTheActivationAndEndsWithIt) {
   const Ref<TallyApi> ticking = system_.Grain<TallyApi>("a", "ticking");
   ASSERT_TRUE(ticking.Ask(Get{}).ok());
 
-  clock_.Advance(seconds(1));
+  Advance(seconds(1));
   EXPECT_EQ(journal().Await(3), "made, once, tick");
   ASSERT_TRUE(ticking.Ask(Leave{}).ok());
   journal().Await(5);
-  clock_.Advance(seconds(5));
+  Advance(seconds(5));
   system_.WaitUntilQuiet();
 
   EXPECT_EQ(journal().Text(), "made, once, tick, deactivated OK, destroyed");

@@ -157,10 +157,6 @@ GrainDelivery LocalGrainHost::DeliverToGrain(const GrainId& id,
     std::move(message).Fail(absl::UnavailableError(id.ToString() + ": this node has no lease now"));
     return {Outcome::kRefused, here};
   }
-  if (Status fresh = core_.sender_epochs().Check(message.sender()); !fresh.ok()) {
-    std::move(message).Fail(std::move(fresh));
-    return {Outcome::kRefused, here};
-  }
   if (!activation || activation->state() == ActivationState::kDeactivating) {
     return {Outcome::kNotHere, here};
   }
