@@ -43,6 +43,9 @@ class Demo {
 
   const DemoResult& result() const { return result_; }
 
+  // What Run returned is about an option.
+  bool wrong_usage() const { return wrong_usage_; }
+
   // Ends the bar, so that a line can follow.
   void EndProgress() { std::cerr << meter_.Interrupt() << std::flush; }
 
@@ -74,6 +77,7 @@ class Demo {
   quern::Time started_;
   quern::Time moved_on_at_;  // when the number of answered batches last rose
   uint64_t answered_ = 0;
+  bool wrong_usage_ = false;
   DemoResult result_;
 };
 
@@ -153,7 +157,9 @@ quern::Status Demo::StartReaders() {
   if (quern::Status begun = readers_->Start(started_); !begun.ok()) return begun;
   const std::vector<std::string> nodes = readers_->nodes();
   Say("  readers         odd rows " + nodes[0] + "   even rows " + nodes[1] + "\n");
-  return disturbance_->Check();
+  quern::Status possible = disturbance_->Check();
+  wrong_usage_ = !possible.ok();
+  return possible;
 }
 
 quern::Status Demo::Work() {
@@ -258,9 +264,9 @@ quern::Status Demo::Verify() {
   return absl::OkStatus();
 }
 
-int ExitCodeOf(const quern::Status& status) {
+int ExitCodeOf(const quern::Status& status, const Demo& demo) {
   if (absl::IsCancelled(status)) return kExitInterrupted;
-  return kExitFailure;
+  return demo.wrong_usage() ? kExitUsage : kExitFailure;
 }
 
 }  // namespace
@@ -271,7 +277,7 @@ int RunDemo(const DemoOptions& options) {
   demo.EndProgress();
   if (!status.ok()) {
     std::cerr << "flights: " << std::string(status.message()) << "\n";
-    return ExitCodeOf(status);
+    return ExitCodeOf(status, demo);
   }
   std::cout << (options.json ? JsonReport(demo.result()) : TextReport(demo.result())) << std::flush;
   return demo.result().verified() ? kExitOk : kExitFailure;
