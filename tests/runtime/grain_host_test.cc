@@ -294,7 +294,7 @@ TEST_F(GrainHostTest, StopAnswersWhatIsQueued) {
   stopped.get();
 
   EXPECT_EQ(replies_.Text().substr(0, 27), "OK from 0.1.1.7, UNAVAILABL");
-  EXPECT_EQ(router_.left.Text().substr(0, 15), "tally/a 0.1.1.7");
+  EXPECT_NE(router_.left.Text().find("tally/a 0.1.1.7"), std::string::npos);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ void Activation::RequestEnd(Status why) {
 }
 
 void Activation::RequestStop() {
-  RequestEnd(WithReason(absl::CancelledError("the system stops"), Reason::kCancelled));
+  RequestEnd(WithReason(absl::CancelledError("it was asked to stop"), Reason::kCancelled));
   Signal(kStopSignal);  // a handler that waits is cancelled
 }
 

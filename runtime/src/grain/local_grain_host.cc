@@ -181,6 +181,10 @@ void LocalGrainHost::Activate(const GrainId& id, const Epoch& epoch,
     done(absl::UnavailableError("activate " + id.ToString() + ": this node has no lease now"));
     return;
   }
+  if (stopping_.load(std::memory_order_acquire)) {
+    done(Stopping());
+    return;
+  }
   const GrainKey key(id);
   Shard& shard = table_.ShardOf(key);
   StatusOr<ActivationInfo> answer = absl::UnknownError("");
@@ -314,7 +318,11 @@ void LocalGrainHost::Stop() {
       absl::MutexLock lock(&shard.mutex);
       for (const auto& [key, entry] : shard.entries) here.push_back(entry.activation);
     }
-    for (const auto& activation : here) activation->RequestStop();
+    for (const auto& activation : here) {
+      activation->RequestEnd(
+          WithReason(absl::CancelledError("the system stops"), Reason::kCancelled));
+      activation->RequestStop();
+    }
   }
   absl::MutexLock lock(&live_mutex_);
   live_mutex_.Await(absl::Condition(+[](int64_t* live) { return *live == 0; }, &live_));
