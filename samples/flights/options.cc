@@ -19,14 +19,24 @@ Examples
   flights demo                                  all of January 2001, kills the node with most grains half way
   flights demo --rows 20000 --json              a short run, the result as one JSON document
   flights demo --pause us-east/node-2           stops a node instead and wakes it up too late: its writes are refused
-
 )";
 
-// One sentence, usage and examples first, then CLI11's list of options.
+// One sentence, usage and examples first, then CLI11's list of options in our words.
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App*, std::string) const override { return kDemoHelp; }
   std::string make_description(const CLI::App*) const override { return ""; }
+
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_name();
+    return type.empty() ? "" : " " + type;
+  }
+
+  std::string make_option_desc(const CLI::Option* option) const override {
+    const std::string value = option->get_default_str();
+    const std::string shown = value.substr(value.rfind('/') + 1);  // of a path the last part
+    return option->get_description() + (shown.empty() ? "" : " (default " + shown + ")");
+  }
 };
 
 StopHere Usage(const std::string& what) {
@@ -41,7 +51,7 @@ CLI::Validator Count() {
                         text.find_first_not_of("0123456789") == std::string::npos;
         return ok ? std::string() : "\"" + text + "\" is not a number of rows";
       },
-      "N");
+      "");
 }
 
 void AddDemoOptions(CLI::App* app, DemoOptions* options, std::string* kill, std::string* pause) {
@@ -55,18 +65,19 @@ void AddDemoOptions(CLI::App* app, DemoOptions* options, std::string* kill, std:
       ->group("Input");
   app->add_option("--rows", options->row_limit, "only the first N rows, 0 for all")
       ->check(Count())
+      ->type_name("N")
       ->capture_default_str()
       ->group("Input");
   app->add_flag("--strict", options->strict, "stop at the first malformed row")->group("Input");
 
-  app->add_option("--nodes", options->nodes, "node processes in each datacenter")
-      ->check(CLI::Range(1, kNodesPerDatacenterMax))
+  app->add_option("--nodes", options->nodes, "node processes in each datacenter, 1 to 8")
+      ->check(CLI::Range(1, kNodesPerDatacenterMax).description(""))
       ->type_name("N")
       ->capture_default_str()
       ->group("Datacenters");
   app->add_option("--border", options->border_west,
                   "airports further west live in us-west, degrees")
-      ->check(CLI::Range(-180.0, 180.0))
+      ->check(CLI::Range(-180.0, 180.0).description(""))
       ->type_name("DEG")
       ->capture_default_str()
       ->group("Datacenters");
