@@ -119,12 +119,13 @@ Delivery LocalGrainHost::RouteLocal(const GrainId& id, Message message) {
       absl::MutexLock lock(&shard.mutex);
       Entry* entry = shard.Find(key);
       if (entry == nullptr) {
-        StatusOr<Entry*> begun = Begin(shard, key, NextLocalEpoch(), {});
+        // The message goes in first: an activation that fails at once answers it.
+        StatusOr<Entry*> begun = Begin(shard, key, NextLocalEpoch(), {message.get()});
         if (begun.ok()) {
-          activation = (*begun)->activation;
-        } else {
-          refused = begun.status();
+          std::move(message).release();
+          return Delivery::kAccepted;
         }
+        refused = begun.status();
       } else if (entry->activation->state() != ActivationState::kDeactivating) {
         activation = entry->activation;
       } else if (Next& next = entry->NextOf(); next.messages.size() < kGrainWaitingMax) {
