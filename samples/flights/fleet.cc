@@ -106,7 +106,7 @@ quern::Status Fleet::OnMessage(const NodeName& name, Node* node) {
   if (message.has_ready()) {
     node->ready = true;
   } else {
-    node->answer = std::move(message);
+    node->answers.push_back(std::move(message));
   }
   return absl::OkStatus();
 }
@@ -131,7 +131,7 @@ quern::Status Fleet::OnExit(const NodeName& name, Node* node) {
 
 quern::StatusOr<v1::FromNode> Fleet::Ask(const NodeName& name, v1::ToNode::Command command,
                                          v1::FromNode::EventCase answer, quern::Duration timeout) {
-  nodes_[name].answer.reset();
+  nodes_[name].answers.clear();
   if (quern::Status status = Tell(name, command); !status.ok()) return status;
   return Await(name, answer, timeout);
 }
@@ -141,8 +141,9 @@ quern::StatusOr<v1::FromNode> Fleet::Await(const NodeName& name, v1::FromNode::E
   Node& node = nodes_[name];
   const quern::Time deadline = clock_.Now() + timeout;
   for (;;) {
-    if (node.answer) {
-      v1::FromNode message = *std::exchange(node.answer, std::nullopt);
+    while (!node.answers.empty()) {
+      v1::FromNode message = std::move(node.answers.front());
+      node.answers.pop_front();
       if (message.event_case() == answer) return message;
     }
     const quern::Time now = clock_.Now();

@@ -13,9 +13,9 @@
 #ifndef QUERN_SAMPLES_FLIGHTS_FLEET_H_
 #define QUERN_SAMPLES_FLIGHTS_FLEET_H_
 
+#include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,7 +74,7 @@ class Fleet {
     std::string output_path;
     bool ready = false;
     bool end_expected = false;
-    std::optional<v1::FromNode> answer;
+    std::deque<v1::FromNode> answers;  // in the order they came; not yet awaited
   };
 
   quern::Status OnMessage(const NodeName& name, Node* node);
