@@ -76,7 +76,9 @@ Delivery SendToActor(remoting::Network& network, const ActorAddress& address, Me
   wire.call_chain = message.call_chain();
   if (!message.expects_reply()) {
     const Delivery sent = network.Tell(address.peer, std::move(wire));
-    if (sent != Delivery::kAccepted) {
+    if (sent == Delivery::kAccepted) {
+      std::move(message).Complete({}, {});  // it is on its way
+    } else {
       std::move(message).Fail(
           absl::UnavailableError("tell " + address.path + ": no way to " + address.peer.address));
     }

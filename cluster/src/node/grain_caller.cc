@@ -179,7 +179,9 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
     wire.target_epoch = location.epoch;
     wire.call_chain = call->message.call_chain();
     if (!call->message.expects_reply()) {
-      if (network_.Tell(location.peer, std::move(wire)) == Delivery::kAccepted) return;
+      if (network_.Tell(location.peer, std::move(wire)) == Delivery::kAccepted) {
+        return std::move(call->message).Complete({}, {});  // it is on its way
+      }
       locations_.Erase(call->id, location.epoch);
       return std::move(call->message)
           .Fail(absl::UnavailableError("tell " + call->id.ToString() + ": no way to " +

@@ -16,6 +16,10 @@ namespace {
 
 constexpr size_t kRemovedProcessesMax = 4096;
 constexpr Duration kDrainCheckEvery = std::chrono::milliseconds(10);
+// How long answers of a member that has left in good order are still taken, and how long it stays
+// to give them.
+constexpr Duration kGoodbye = std::chrono::seconds(1);
+constexpr Duration kLinger = std::chrono::milliseconds(200);
 
 remoting::ProcessId NewProcessId(Random& random) {
   remoting::ProcessId id{};
@@ -189,8 +193,11 @@ Status NodeImpl::Leave() {
 }
 
 void NodeImpl::CloseWhenDrained(Time deadline, Membership::Done done) {
-  if (port_.Activations().empty() || options_.clock->Now() >= deadline) {
-    return membership_->Close(std::move(done));
+  drained_ = port_.Activations().empty();
+  if (drained_ || options_.clock->Now() >= deadline) {
+    return membership_->Close([this, done = std::move(done)](const Status& status) {
+      executor().PostAfter(kLinger, [done, status] { done(status); });
+    });
   }
   executor().PostAfter(kDrainCheckEvery, [this, deadline, done = std::move(done)]() mutable {
     if (membership_ != nullptr) CloseWhenDrained(deadline, std::move(done));
@@ -248,16 +255,21 @@ void NodeImpl::OnView(const ViewPtr& view, bool continuous) {
   for (const auto& observer : observers_) observer(info);
 }
 
-// Leaving the view closes a node's lanes everywhere: frames and handshakes of that process are
-// refused from now on.
+// Leaving the view closes a node's lanes everywhere: messages and handshakes of that process are
+// refused from now on. One that was leaving has drained: what it still owes us are answers.
 void NodeImpl::Remove(const Member& member) {
   options_.logger->Log(LogLevel::kInfo, "member removed from the view",
                        {{"member", member.node_id}, {"incarnation", member.incarnation}});
-  network_->ClosePeer(member.process_id, remoting::CloseReason::kRemoved);
   caller_->ForgetProcess(member.process_id);
-  const std::string process = ToHex(member.process_id);
-  if (!removed_.insert(process).second) return;
-  removed_order_.push_back(process);
+  if (member.state == MemberState::kLeaving) {
+    executor().PostAfter(kGoodbye, [this, process = member.process_id] {
+      if (network_ != nullptr) network_->ClosePeer(process, remoting::CloseReason::kRemoved);
+    });
+  } else {
+    network_->ClosePeer(member.process_id, remoting::CloseReason::kRemoved);
+  }
+  if (!removed_.insert(member.process_id).second) return;
+  removed_order_.push_back(member.process_id);
   if (removed_order_.size() > kRemovedProcessesMax) {
     removed_.erase(removed_order_.front());
     removed_order_.pop_front();

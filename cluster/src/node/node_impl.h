@@ -7,8 +7,8 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
@@ -127,8 +127,9 @@ class NodeImpl : public Node,
   std::unique_ptr<Membership> membership_;
   std::unique_ptr<Directory> directory_;
   ViewPtr view_;
-  std::unordered_set<std::string> removed_;  // processes that have left the view, as hex
-  std::deque<std::string> removed_order_;    // oldest first: bounds removed_
+  std::set<remoting::ProcessId> removed_;          // processes that have left the view
+  std::deque<remoting::ProcessId> removed_order_;  // oldest first: bounds removed_
+  bool drained_ = false;                           // left, and no activation is here any more
   std::vector<std::function<void(const ViewInfo&)>> observers_;
 
   mutable absl::Mutex mutex_;

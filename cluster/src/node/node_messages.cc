@@ -76,8 +76,12 @@ void NodeImpl::Locate(const GrainId& id, const Epoch& stale, Time deadline,
   directory_->Locate(id, stale, deadline, std::move(done));
 }
 
-void NodeImpl::OnUserMessage(const remoting::NodeIdentity&, remoting::UserMessage wire,
+void NodeImpl::OnUserMessage(const remoting::NodeIdentity& from, remoting::UserMessage wire,
                              ReplyUser reply) {
+  if (Status admitted = AdmitPeer(from); !admitted.ok()) {
+    if (reply) reply({.status = std::move(admitted)});
+    return;
+  }
   InboundMessage inbound;
   const ActorPath actor = SplitActorPath(wire.actor_path);
   inbound.kind = wire.grain.kind.empty() ? actor.kind : wire.grain.kind;
@@ -110,6 +114,9 @@ void NodeImpl::OnUserMessage(const remoting::NodeIdentity&, remoting::UserMessag
 void NodeImpl::DeliverGrainMessage(const remoting::UserMessage& wire, Message message) {
   std::optional<Epoch> expected;
   if (!wire.target_epoch.IsZero()) expected = wire.target_epoch;
+  if (drained_) {  // fenced as well, but this answer sends the caller where the grain is now
+    return std::move(message).Fail(NotHere(wire.grain, expected.value_or(Epoch())));
+  }
   const GrainDelivery delivery = port_.DeliverToGrain(wire.grain, expected, message);
   if (delivery.outcome == GrainDelivery::Outcome::kAccepted ||
       delivery.outcome == GrainDelivery::Outcome::kRefused) {
@@ -128,6 +135,10 @@ bool NodeImpl::IsMember(const remoting::NodeIdentity& peer) const {
 
 void NodeImpl::OnSystemMessage(const remoting::NodeIdentity& from, remoting::SystemBody body,
                                ReplySystem reply) {
+  if (Status admitted = AdmitPeer(from); !admitted.ok()) {
+    if (reply) reply(std::move(admitted));
+    return;
+  }
   if (membership_ == nullptr || directory_ == nullptr) {
     if (reply) reply(absl::UnavailableError("node " + options_.node_id + " has not joined yet"));
     return;
@@ -235,8 +246,9 @@ void NodeImpl::OnHigherViewVersion(const remoting::NodeIdentity& from, uint64_t 
   if (membership_ != nullptr && IsMember(from)) membership_->OnHigherVersion(version);
 }
 
+// Also of every message: a removed process may still have a connection.
 Status NodeImpl::AdmitPeer(const remoting::NodeIdentity& peer) {
-  if (!removed_.contains(ToHex(peer.process_id))) return absl::OkStatus();
+  if (!removed_.contains(peer.process_id)) return absl::OkStatus();
   return absl::PermissionDeniedError("process of " + peer.node_id + " has left the view");
 }
 
