@@ -7,6 +7,7 @@
 #ifndef QUERN_TESTS_CLUSTER_CONTROL_PLANE_CONFORMANCE_H_
 #define QUERN_TESTS_CLUSTER_CONTROL_PLANE_CONFORMANCE_H_
 
+#include <algorithm>
 #include <condition_variable>
 #include <functional>
 #include <future>
@@ -130,6 +131,12 @@ class WatchLog {
       for (const std::string& have : lines_) seen += have == line ? 1 : 0;
       return seen >= times;
     });
+  }
+  // The same with a limit, for what must not come.
+  bool AwaitFor(const std::string& line, Duration limit) {
+    const auto seen = [&] { return std::ranges::find(lines_, line) != lines_.end(); };
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit, seen);
   }
   bool AwaitValue(const std::string& key, const std::string& value) {
     return AwaitThat([&] {

@@ -43,7 +43,7 @@ void NatsWatch::Start() {
     auto subscription = connection_.Subscribe(subject, id_, /*bounded=*/true);
     if (subscription.ok()) subscriptions_.push_back(*std::move(subscription));
   }
-  Read(Reading::kInitial);
+  Read();
 }
 
 void NatsWatch::Took(natsMsg* message) {
@@ -81,50 +81,48 @@ void NatsWatch::Emit(const WatchEvent& event) {
 
 void NatsWatch::OnGap() {
   if (stopped_) return;
-  if (!initial_done_) return Read(Reading::kInitial);
-  Emit({WatchEvent::Kind::kGap, {}});
-  initial_done_ = false;
-  Read(Reading::kAfterGap);
+  if (std::exchange(initial_done_, false)) Emit({WatchEvent::Kind::kGap, {}});
+  Read();
 }
 
-void NatsWatch::Read(Reading reading) {
+void NatsWatch::Read() {
   loop_.Cancel(std::exchange(timer_, 0));
-  ListBucket(loop_, requests_, bucket_, prefix_, kNatsWatchReadTimeout,
-             [weak = weak_from_this(), reading, round = ++round_](StatusOr<NatsListing> listing) {
-               if (const auto self = weak.lock()) {
-                 self->TookListing(reading, round, std::move(listing));
-               }
-             });
+  ListBucket(
+      loop_, requests_, bucket_, prefix_, kNatsWatchReadTimeout,
+      [weak = weak_from_this(), round = ++round_, heard = highest_](StatusOr<NatsListing> listing) {
+        const auto self = weak.lock();
+        if (!self || self->stopped_ || round != self->round_) return;
+        self->TookListing(heard, std::move(listing));
+      });
 }
 
-void NatsWatch::ReadLater(Reading reading, Duration pause) {
-  timer_ = loop_.After(pause, [weak = weak_from_this(), reading] {
+void NatsWatch::ReadLater(Duration pause) {
+  timer_ = loop_.After(pause, [weak = weak_from_this()] {
     const auto self = weak.lock();
-    if (self && !self->stopped_) self->Read(reading);
+    if (self && !self->stopped_) self->Read();
   });
 }
 
-void NatsWatch::TookListing(Reading reading, uint64_t round, StatusOr<NatsListing> listing) {
-  if (stopped_ || round != round_ || absl::IsCancelled(listing.status())) return;
-  if (!listing.ok() || !IsCurrent(*listing)) return ReadLater(reading, kNatsWatchRetryPause);
-  Compare(*listing, /*pass_on_all=*/reading != Reading::kAudit);
-  if (reading != Reading::kAudit) {
+void NatsWatch::TookListing(uint64_t heard, StatusOr<NatsListing> listing) {
+  if (absl::IsCancelled(listing.status())) return;
+  if (!listing.ok()) return ReadLater(kNatsWatchRetryPause);
+  const bool another_stream = !created_.empty() && listing->created != created_;
+  created_ = listing->created;
+  if (another_stream) {  // revisions count from one again
+    known_.clear();
+    highest_ = 0;
+    if (std::exchange(initial_done_, false)) Emit({WatchEvent::Kind::kGap, {}});
+  } else if (listing->last_sequence < heard) {  // an old leader answered
+    return ReadLater(kNatsWatchRetryPause);
+  }
+  const bool pass_on_all = !initial_done_;
+  Compare(*listing, pass_on_all);
+  if (pass_on_all) {
     initial_done_ = true;
     Emit({WatchEvent::Kind::kInitialDone, {}});
   }
   // The callbacks may have ended the watch.
-  if (!stopped_ && !gate_.closed()) ReadLater(Reading::kAudit, audit_);
-}
-
-bool NatsWatch::IsCurrent(const NatsListing& listing) {
-  if (listing.created != created_) {  // the first one; or another stream, which counts from one
-    created_ = listing.created;
-    if (listing.last_sequence < highest_) {
-      known_.clear();
-      highest_ = 0;
-    }
-  }
-  return listing.last_sequence >= highest_;
+  if (!stopped_ && !gate_.closed()) ReadLater(audit_);
 }
 
 void NatsWatch::Compare(const NatsListing& listing, bool pass_on_all) {

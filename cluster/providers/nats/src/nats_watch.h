@@ -44,17 +44,15 @@ class NatsWatch : public std::enable_shared_from_this<NatsWatch> {
   uint64_t id() const { return id_; }
 
  private:
-  enum class Reading : uint8_t { kInitial, kAfterGap, kAudit };
   struct Known {
     uint64_t revision = 0;
     bool deleted = false;
   };
 
-  void Read(Reading reading);
-  void ReadLater(Reading reading, Duration pause);
-  void TookListing(Reading reading, uint64_t round, StatusOr<NatsListing> listing);
-  // False: the listing is older than what was heard already.
-  bool IsCurrent(const NatsListing& listing);
+  void Read();
+  void ReadLater(Duration pause);
+  // `heard`: the highest revision when the listing was asked for.
+  void TookListing(uint64_t heard, StatusOr<NatsListing> listing);
   void Compare(const NatsListing& listing, bool pass_on_all);
   void PassOn(WatchEvent event);
   void Emit(const WatchEvent& event);
@@ -74,7 +72,7 @@ class NatsWatch : public std::enable_shared_from_this<NatsWatch> {
   std::string created_;   // of the stream that `known_` is about
   uint64_t round_ = 0;    // of reading; an older one's answer is void
   uint64_t timer_ = 0;
-  bool initial_done_ = false;
+  bool initial_done_ = false;  // false again from a gap to the end of its listing
   bool stopped_ = false;
 };
 
