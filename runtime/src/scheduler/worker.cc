@@ -2,7 +2,6 @@
 
 #include <boost/fiber/fiber.hpp>
 #include <boost/fiber/operations.hpp>
-#include <boost/fiber/protected_fixedsize_stack.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -10,6 +9,7 @@
 
 #include "actor/turn.h"
 #include "quern/runtime/limits.h"
+#include "scheduler/fiber_stack.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/worker_algorithm.h"
 
@@ -19,12 +19,6 @@ namespace {
 constexpr uint32_t kPollEveryTurns = 8;
 constexpr uint32_t kDispatchEveryTurns = 1024;
 constexpr size_t kSpillAbove = 4;  // cells queued here before an idle worker is given some
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr size_t kStackBytes = kSanitizedRunnerStackBytes;
-#else
-constexpr size_t kStackBytes = kRunnerStackBytes;
-#endif
 
 void CpuPause() {
 #if defined(__x86_64__)
@@ -115,10 +109,9 @@ bool Worker::InFiber() const {
 void Worker::StartRunner() {
   ++runners_;
   ++starting_;
-  boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg,
-                       boost::fibers::protected_fixedsize_stack(kStackBytes),
-                       [this] { RunnerBody(); })
-      .detach();
+  boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, FiberStack(), [this] {
+    RunnerBody();
+  }).detach();
 }
 
 // The worker joins its runners: Run() returns when the last one has left.
@@ -149,8 +142,7 @@ void Worker::RunnerBody() {
 
 void Worker::StartFiber(Turn* turn, std::function<void()> body) {
   ++runners_;
-  boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg,
-                       boost::fibers::protected_fixedsize_stack(kStackBytes),
+  boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, FiberStack(),
                        [this, turn, body = std::move(body)] {
                          auto* context = boost::fibers::context::active();
                          auto* runner = new Runner(context);

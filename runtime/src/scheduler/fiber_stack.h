@@ -1,0 +1,41 @@
+// Stacks of runner fibers: fixed size, a guard page below. Under AddressSanitizer a new stack may
+// lie where an ended fiber's last frames have left their marks, which are wiped here.
+
+#ifndef QUERN_RUNTIME_SRC_SCHEDULER_FIBER_STACK_H_
+#define QUERN_RUNTIME_SRC_SCHEDULER_FIBER_STACK_H_
+
+#include <boost/fiber/protected_fixedsize_stack.hpp>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
+#include "quern/runtime/limits.h"
+
+namespace quern::internal {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr size_t kFiberStackBytes = kSanitizedRunnerStackBytes;
+#else
+inline constexpr size_t kFiberStackBytes = kRunnerStackBytes;
+#endif
+
+// A StackAllocator of Boost.Context.
+class FiberStack {
+ public:
+  boost::context::stack_context allocate() {
+    boost::context::stack_context stack = pages_.allocate();
+#if defined(__SANITIZE_ADDRESS__)
+    ASAN_UNPOISON_MEMORY_REGION(static_cast<char*>(stack.sp) - kFiberStackBytes, kFiberStackBytes);
+#endif
+    return stack;
+  }
+  void deallocate(boost::context::stack_context& stack) noexcept { pages_.deallocate(stack); }
+
+ private:
+  boost::fibers::protected_fixedsize_stack pages_{kFiberStackBytes};
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_SCHEDULER_FIBER_STACK_H_
