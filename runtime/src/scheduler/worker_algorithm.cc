@@ -4,20 +4,25 @@
 
 #include <utility>
 
+#include "scheduler/fiber_stack.h"
 #include "scheduler/worker.h"
 
 namespace quern::internal {
 
 namespace {
 
-// The layout is fixed by the Itanium C++ ABI, section 2.2.2.
-ExceptionState& ThreadExceptionState() {
-  return *reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
+// Of the calling thread, at the same place for its whole life. The layout is fixed by the Itanium
+// C++ ABI, section 2.2.2.
+ExceptionState* ThreadExceptionState() {
+  return reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
 }
 
 }  // namespace
 
-WorkerAlgorithm::WorkerAlgorithm(Worker* worker) : worker_(worker) { worker->algorithm_ = this; }
+WorkerAlgorithm::WorkerAlgorithm(Worker* worker)
+    : worker_(worker), exceptions_(ThreadExceptionState()) {
+  worker->algorithm_ = this;
+}
 
 void WorkerAlgorithm::awakened(Context* context) noexcept {
   if (context->is_context(boost::fibers::type::dispatcher_context)) {
@@ -34,6 +39,9 @@ WorkerAlgorithm::Context* WorkerAlgorithm::pick_next() noexcept {
   auto* runner = static_cast<Runner*>(next->get_properties());
   SwitchExceptionState(active, runner);
   worker_->runner_ = runner;
+#if defined(__SANITIZE_ADDRESS__)
+  NoteStack(runner != nullptr ? runner->stack_top : nullptr);
+#endif
   return next;
 }
 
@@ -59,6 +67,8 @@ WorkerAlgorithm::Context* WorkerAlgorithm::Pick(Context* active) {
 }
 
 WorkerAlgorithm::Context* WorkerAlgorithm::TakeDispatcher() {
+  // Cleared before its pass: what comes during it asks for another one.
+  if (dispatcher_ != nullptr) boost_pending_.store(false, std::memory_order_seq_cst);
   return std::exchange(dispatcher_, nullptr);
 }
 
@@ -83,7 +93,7 @@ WorkerAlgorithm::Context* WorkerAlgorithm::TakeIdleRunner(Context* active) {
 }
 
 void WorkerAlgorithm::SwitchExceptionState(Context* active, Runner* next) {
-  ExceptionState& thread = ThreadExceptionState();
+  ExceptionState& thread = *exceptions_;
   if (thread.caught != nullptr || thread.uncaught != 0) [[unlikely]] {
     // Only runners run users' code; main and dispatcher are never inside a catch block.
     if (auto* out = static_cast<Runner*>(active->get_properties()); out != nullptr) {

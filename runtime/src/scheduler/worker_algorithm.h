@@ -20,12 +20,14 @@
 namespace quern::internal {
 
 class Worker;
+struct ExceptionState;
 struct Runner;
 
 class WorkerAlgorithm : public boost::fibers::algo::algorithm {
  public:
   using Context = boost::fibers::context;
 
+  // On the thread that it will serve.
   explicit WorkerAlgorithm(Worker* worker);
 
   void awakened(Context* context) noexcept override;
@@ -52,6 +54,7 @@ class WorkerAlgorithm : public boost::fibers::algo::algorithm {
   void SwitchExceptionState(Context* active, Runner* next);
 
   Worker* const worker_;
+  ExceptionState* const exceptions_;  // the thread's
   ReadyQueue ready_;
   Context* dispatcher_ = nullptr;  // null while it runs
   uint32_t picks_ = 0;
