@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <absl/synchronization/mutex.h>
+#include <absl/synchronization/notification.h>
 #include <absl/time/time.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -151,6 +152,7 @@ struct Peer {
   std::unique_ptr<StateStore> state;  // empty: the shared one
   std::unique_ptr<System> system;
   std::shared_ptr<ViewLog> views = std::make_shared<ViewLog>();
+  std::shared_ptr<absl::Notification> evicted = std::make_shared<absl::Notification>();
   std::unique_ptr<Node> node;
 
   ~Peer() {
@@ -218,6 +220,7 @@ class NodeTest : public ::testing::Test {
     options.records = peer.records.get();
     options.leases = peer.leases.get();
     options.lease = lease_;
+    options.on_evicted = [evicted = peer.evicted](const Status&) { evicted->Notify(); };
     return options;
   }
 
@@ -354,7 +357,9 @@ TEST_F(NodeTest, ANodeThatDiesIsEvictedByProofLongBeforeItsLeaseEnds) {
   }
 }
 
-TEST_F(NodeTest, InAViewOfTwoTheLeaseDecides) {
+TEST_F(NodeTest, InAViewOfTwoOneWitnessProvesAnExit) {
+  lease_ = LeaseTimes();
+  lease_.length = 10 * kPatience;
   StartCluster(2);
   const auto before = Fill(peer(0), 20);
   ASSERT_TRUE(Nodes(before).contains("node-1"));
@@ -366,6 +371,37 @@ TEST_F(NodeTest, InAViewOfTwoTheLeaseDecides) {
     EXPECT_EQ(peer(0).Add(key, 1).value_or(-1), 2) << key;
     EXPECT_EQ(peer(0).Where(key).value_or("nowhere"), "node-0") << key;
   }
+}
+
+TEST_F(NodeTest, ANodeThatCannotRenewIsEvictedBySilenceAndToldOnceItHears) {
+  StartCluster(2);
+  const auto before = Fill(peer(0), 20);
+  ASSERT_TRUE(Nodes(before).contains("node-1"));
+
+  store_->CutOff("node-1", true);  // alive and connected, so nothing proves an exit
+  ASSERT_TRUE(peer(0).AwaitMembers(1));
+  for (const auto& [key, node] : before) {
+    EXPECT_EQ(peer(0).Add(key, 1).value_or(-1), 2) << key;
+    EXPECT_EQ(peer(0).Where(key).value_or("nowhere"), "node-0") << key;
+  }
+  const auto cut_off = peer(1).Counter("counter-0").Ask(int64_t{1}, 1s);
+  EXPECT_TRUE(absl::IsUnavailable(cut_off.status())) << cut_off.status();
+
+  store_->CutOff("node-1", false);
+  EXPECT_TRUE(peer(1).evicted->WaitForNotificationWithTimeout(absl::FromChrono(kPatience)));
+  EXPECT_EQ(peer(0).Add("counter-0", 0).value_or(-1), 2);
+}
+
+TEST_F(NodeTest, TellsReachGrainsElsewhereAndAreNoDeadLetters) {
+  StartCluster(3);
+  const auto before = Fill(peer(0), 20);
+
+  for (const auto& [key, node] : before) {
+    EXPECT_EQ(peer(1).Counter(key).Tell(int64_t{1}), Delivery::kAccepted) << key;
+    EXPECT_EQ(peer(1).Add(key, 1).value_or(-1), 3) << key;  // behind the tell
+  }
+
+  for (const auto& peer : peers_) EXPECT_EQ(peer->system->dead_letters(), 0u) << peer->id;
 }
 
 TEST_F(NodeTest, ANodeIdComesBackAsANewProcess) {

@@ -55,7 +55,9 @@ NodeImpl::NodeImpl(System& system, NodeOptions options)
       system_(system),
       port_(system.network_port()),
       process_(OwnProcessIdentity()),
-      process_id_(NewProcessId(*options_.random)) {}
+      process_id_(NewProcessId(*options_.random)),
+      records_(*options_.records),
+      leases_(*options_.leases) {}
 
 NodeImpl::~NodeImpl() {
   port_.SetServingUntil(Time::min());
@@ -109,7 +111,7 @@ Status NodeImpl::Join() {
                                         .timeout = limit,
                                         .clock = options_.clock,
                                         .random = options_.random};
-    OpenStoreIncarnation(*options_.records, executor(), store,
+    OpenStoreIncarnation(records_, executor(), store,
                          [this, limit, done](const StatusOr<StoreIdentity>& id) {
                            if (!id.ok()) return done(id.status());
                            StartProtocols(*id);
@@ -131,9 +133,9 @@ void NodeImpl::StartProtocols(const StoreIdentity& store) {
   membership.store = store;
   membership.self = DescribeSelf();
   membership.lease = options_.lease;
-  membership_ = std::make_unique<Membership>(membership, *options_.records, *options_.leases,
-                                             executor(), *options_.clock, *options_.random,
-                                             *options_.logger, membership_port, observer);
+  membership_ =
+      std::make_unique<Membership>(membership, records_, leases_, executor(), *options_.clock,
+                                   *options_.random, *options_.logger, membership_port, observer);
 }
 
 Member NodeImpl::DescribeSelf() const {
@@ -279,6 +281,10 @@ void NodeImpl::Remove(const Member& member) {
 void NodeImpl::OnServingUntil(Time until) {
   port_.SetServingUntil(until);
   directory_->OnServingUntil(until);
+  if (fence_timer_ != 0) executor().Cancel(std::exchange(fence_timer_, 0));
+  const Duration left = until == Time::min() ? Duration::zero() : until - options_.clock->Now();
+  fenced_ = left <= Duration::zero();
+  if (!fenced_) fence_timer_ = executor().PostAfter(left, [this] { fenced_ = true; });
 }
 
 void NodeImpl::OnEvicted(const Status& why) {

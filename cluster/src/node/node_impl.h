@@ -4,6 +4,7 @@
 #ifndef QUERN_CLUSTER_SRC_NODE_NODE_IMPL_H_
 #define QUERN_CLUSTER_SRC_NODE_NODE_IMPL_H_
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "quern/cluster/membership.h"
 #include "quern/cluster/node.h"
 #include "quern/cluster/store_incarnation.h"
+#include "quern/cluster/tethered_control_plane.h"
 #include "quern/cluster/v1/cluster.pb.h"
 #include "quern/remoting/asio_io.h"
 #include "quern/remoting/network.h"
@@ -114,16 +116,22 @@ class NodeImpl : public Node,
   Status RunOnExecutor(Duration limit, std::function<void(Membership::Done)> work);
 
   const NodeOptions options_;
+  // Set a moment after the lease has run out: fails calls early. What keeps a fenced node from
+  // doing harm looks at the clock itself.
+  std::atomic<bool> fenced_{false};
   System& system_;
   NetworkPort& port_;
   const ProcessIdentity process_;
   const remoting::ProcessId process_id_;
 
   std::unique_ptr<remoting::AsioIo> io_;
+  TetheredControlPlane records_;  // what they answer is posted to io_
+  TetheredControlPlane leases_;
   std::unique_ptr<remoting::Network> network_;
   std::unique_ptr<GrainCaller> caller_;
 
   // Executor only.
+  Executor::TimerId fence_timer_ = 0;
   std::unique_ptr<Membership> membership_;
   std::unique_ptr<Directory> directory_;
   ViewPtr view_;

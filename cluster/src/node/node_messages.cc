@@ -31,6 +31,11 @@ Status NotHere(const GrainId& id, const Epoch& last) {
 // ---- Router
 
 Delivery NodeImpl::RouteGrain(const GrainId& target, Message message) {
+  if (fenced_.load(std::memory_order_relaxed)) {
+    std::move(message).Fail(absl::UnavailableError("call " + target.ToString() + ": " +
+                                                   options_.node_id + " has no lease now"));
+    return Delivery::kUnreachable;
+  }
   return caller_->Route(target, std::move(message));
 }
 

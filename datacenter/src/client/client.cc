@@ -6,6 +6,7 @@
 
 #include <absl/synchronization/notification.h>
 
+#include "quern/cluster/tethered_control_plane.h"
 #include "quern/remoting/asio_io.h"
 #include "quern/runtime/system.h"
 #include "router/datacenter_router.h"
@@ -46,11 +47,12 @@ class ClientImpl : public Client {
         io_(std::move(io)),
         handler_(std::move(handler)),
         network_(std::move(network)),
+        global_(*options_.global),
         registry_({.cluster_id = options_.cluster_id,
                    .lease = options_.lease.length,
                    .renew_every = options_.lease.renew_every,
                    .try_timeout = options_.lease.renew_timeout},
-                  *options_.global, *io_, *options_.clock, *options_.random, *options_.logger),
+                  global_, *io_, *options_.clock, *options_.random, *options_.logger),
         router_({.datacenter = "",
                  .home = options_.home,
                  .own_cluster = nullptr,
@@ -97,6 +99,7 @@ class ClientImpl : public Client {
   std::unique_ptr<remoting::AsioIo> io_;
   std::unique_ptr<ClientHandler> handler_;
   std::unique_ptr<remoting::Network> network_;
+  cluster::TetheredControlPlane global_;  // its answers are posted to io_
   Registry registry_;
   DatacenterRouter router_;
 };

@@ -5,6 +5,7 @@
 
 #include <absl/synchronization/notification.h>
 
+#include "quern/cluster/tethered_control_plane.h"
 #include "quern/runtime/system.h"
 #include "router/datacenter_router.h"
 
@@ -43,12 +44,13 @@ class NodeImpl : public Node {
       : system_(system),
         options_(std::move(options)),
         cluster_(std::move(cluster)),
+        global_(*options_.global),
         registry_({.cluster_id = options_.cluster.cluster_id,
                    .lease = options_.cluster.lease.length,
                    .renew_every = options_.cluster.lease.renew_every,
                    .try_timeout = options_.cluster.lease.renew_timeout},
-                  *options_.global, cluster_->executor(), *options_.cluster.clock,
-                  *options_.cluster.random, *options_.cluster.logger),
+                  global_, cluster_->executor(), *options_.cluster.clock, *options_.cluster.random,
+                  *options_.cluster.logger),
         router_({.datacenter = options_.cluster.datacenter,
                  .home = options_.home,
                  .own_cluster = &cluster_->router(),
@@ -62,6 +64,7 @@ class NodeImpl : public Node {
       done();
     });
     system_.network_port().SetRouter(nullptr);
+    global_.Cut();     // its answers are posted to the cluster's executor
     cluster_.reset();  // joins the executor's thread: nothing refers to the registry afterwards
   }
 
@@ -125,6 +128,7 @@ class NodeImpl : public Node {
   System& system_;
   const NodeOptions options_;
   std::unique_ptr<cluster::Node> cluster_;
+  cluster::TetheredControlPlane global_;
   Registry registry_;
   DatacenterRouter router_;
 };
