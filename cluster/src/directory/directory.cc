@@ -126,7 +126,7 @@ class Directory::Impl {
     const uint64_t version = message->view_version();
     if (version > core_.version()) {
       core_.port->FetchView(version);
-      if (held_.size() >= kHeldMessagesMax) {
+      if (held_.size() >= core_.options.held_messages_max) {
         return reply(
             absl::UnavailableError("view " + std::to_string(version) + " is not here yet"));
       }

@@ -20,7 +20,7 @@ bool IsFinal(const Status& status) {
 
 void GrainFinder::Locate(const GrainId& id, const Epoch& stale, Time deadline,
                          Directory::LocateDone done) {
-  if (waiting_ >= kLocatesWaitingMax) {
+  if (waiting_ >= core_.options.locates_waiting_max) {
     return Later(std::move(done),
                  absl::ResourceExhaustedError("locate " + id.ToString() + ": " +
                                               std::to_string(waiting_) + " locates wait already"));

@@ -105,11 +105,15 @@ void GrainHost::Report(const Member& owner, const std::set<uint32_t>& partitions
   SendReport(owner, report);
 }
 
-// A report that is lost is asked for again by the owner, which knows what it misses.
+// A report that is lost is asked for again by the owner, which knows what it misses. One that is
+// refused was of another view than the owner's: the newer one is on its way to one of us.
 void GrainHost::SendReport(const Member& owner, const v1::ReportRequest& report) {
   core_.Call<v1::ReportReply>(owner.peer(), report, core_.options.call_timeout,
-                              [this](StatusOr<v1::ReportReply> reply) {
+                              [this](const StatusOr<v1::ReportReply>& reply) {
                                 if (reply.ok()) OnSurplus(*reply);
+                                if (absl::IsAborted(reply.status())) {
+                                  core_.port->FetchView(core_.version() + 1);
+                                }
                               });
 }
 

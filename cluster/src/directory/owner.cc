@@ -203,7 +203,7 @@ void GrainOwner::OnLocate(const remoting::NodeIdentity& from, const v1::LocateRe
   if (core_.fenced()) {
     return reply(absl::UnavailableError("locate " + id->ToString() + ": its owner is fenced"));
   }
-  if (waiting_ >= kLocatesWaitingMax) {
+  if (waiting_ >= core_.options.locates_waiting_max) {
     return reply(absl::ResourceExhaustedError("locate " + id->ToString() + ": " +
                                               std::to_string(waiting_) + " locates wait"));
   }
@@ -214,8 +214,9 @@ void GrainOwner::OnLocate(const remoting::NodeIdentity& from, const v1::LocateRe
     entry.claimed_gone = stale;
   }
   ++waiting_;
-  entry.waiters.push_back(
-      {core_.clock.Now() + core_.options.call_timeout, from.process_id, std::move(reply)});
+  // A little less than the caller waits, so that it hears why.
+  const Time expires = core_.clock.Now() + core_.options.call_timeout * 3 / 4;
+  entry.waiters.push_back({expires, from.process_id, std::move(reply)});
   ExpireWaiters();
   Advance(*id);
 }
@@ -294,7 +295,7 @@ GrainOwner::Entry* GrainOwner::Awaiting(const GrainId& id, uint64_t ticket) {
 // One timer for all waiters: they are only ever late by a little, and callers have their own.
 void GrainOwner::ExpireWaiters() {
   if (std::exchange(expiring_, true)) return;
-  core_.After(core_.options.call_timeout / 4, [this] {
+  core_.After(core_.options.call_timeout / 8, [this] {
     expiring_ = false;
     const Time now = core_.clock.Now();
     for (auto& [id, entry] : entries_) {

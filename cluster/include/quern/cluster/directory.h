@@ -90,6 +90,8 @@ struct DirectoryOptions {
   Duration retry_first = std::chrono::milliseconds(20);  // of what could not be said or was refused
   Duration retry_max = std::chrono::milliseconds(500);
   size_t ended_epochs_max = kEndedEpochsMax;
+  size_t locates_waiting_max = kLocatesWaitingMax;
+  size_t held_messages_max = kHeldMessagesMax;
 };
 
 struct DirectoryStats {

@@ -1,0 +1,667 @@
+#include "quern/cluster/directory.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "quern/cluster/v1/cluster.pb.h"
+#include "quern/testing/virtual_time.h"
+
+namespace quern::cluster {
+namespace {
+
+using ::quern::testing::VirtualExecutor;
+using ::quern::testing::VirtualTime;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class Cluster;
+
+// One member: a Directory and a host that starts whatever it is told to.
+class Node : public DirectoryPort {
+ public:
+  Node(Cluster& cluster, std::string name);
+
+  void Send(const remoting::PeerAddress& to, remoting::SystemBody body) override;
+  void Call(const remoting::PeerAddress& to, remoting::SystemBody body, Duration timeout,
+            CallDone done) override;
+  void Activate(const GrainId& id, const Epoch& epoch, ActivateDone done) override;
+  void Deactivate(const GrainId& id, const Status& why) override;
+  void FetchView(uint64_t at_least) override { fetched = std::max(fetched, at_least); }
+
+  // As a passivation: the runtime ends it and says so.
+  void End(const GrainId& id);
+
+  Cluster& cluster;
+  const std::string name;
+  Member member;
+  std::map<GrainId, Epoch> running;
+  std::vector<std::string> deactivated;
+  Status refuse_activation;  // what OnActivate returns, if not OK
+  uint64_t fetched = 0;
+  std::unique_ptr<VirtualExecutor> executor;
+  std::unique_ptr<Random> random = SeededRandom(1);
+  std::unique_ptr<Directory> directory;
+};
+
+class Cluster {
+ public:
+  Node& Add(const std::string& name) {
+    nodes[name] = std::make_unique<Node>(*this, name);
+    Node& node = *nodes[name];
+    node.member.node_id = node.member.address = name;
+    node.member.process_id[0] = static_cast<uint8_t>(nodes.size());
+    node.member.state = MemberState::kActive;
+    node.member.kinds = {"cart"};
+    node.executor = time.NewExecutor();
+    options.self = node.member.process_id;
+    node.directory = std::make_unique<Directory>(options, *node.executor, time, *node.random,
+                                                 NullLogger(), &node);
+    node.directory->OnServingUntil(time.Now() + seconds(1000));
+    return node;
+  }
+
+  // The next view, of these members, told to these nodes (all of them when empty).
+  void ShowView(const std::vector<std::string>& members, const std::set<std::string>& told = {}) {
+    auto view = std::make_shared<View>();
+    view->version = ++version;
+    view->control_plane_incarnation = 1;
+    view->partition_count = 8;
+    view->hash_seed = 7;
+    for (const std::string& name : members) view->members.push_back(nodes.at(name)->member);
+    current = view;
+    for (const auto& [name, node] : nodes) {
+      if (!told.empty() && !told.contains(name)) continue;
+      node->directory->OnView(view, last_seen[name] + 1 == version);
+      last_seen[name] = version;
+    }
+  }
+
+  Node& node(const std::string& name) { return *nodes.at(name); }
+
+  StatusOr<Location> Locate(const std::string& from, const GrainId& id, Epoch stale = {},
+                            Duration patience = seconds(3)) {
+    std::optional<StatusOr<Location>> result;
+    node(from).directory->Locate(id, stale, time.Now() + patience,
+                                 [&](StatusOr<Location> location) { result = location; });
+    time.RunUntil([&] { return result.has_value(); }, patience + seconds(1));
+    return result.value_or(absl::InternalError("never answered"));
+  }
+
+  // Sends `message` as if from that member, and runs until it is answered.
+  template <typename M>
+  StatusOr<remoting::SystemBody> Deliver(const std::string& from, const std::string& to,
+                                         const M& message) {
+    return DeliverBody(from, to, {M::descriptor()->full_name(), message.SerializeAsString()});
+  }
+
+  StatusOr<remoting::SystemBody> DeliverBody(const std::string& from, const std::string& to,
+                                             remoting::SystemBody body) {
+    std::optional<StatusOr<remoting::SystemBody>> result;
+    remoting::NodeIdentity identity;
+    identity.node_id = from;
+    identity.process_id = node(from).member.process_id;
+    node(to).directory->OnMessage(identity, std::move(body),
+                                  [&](StatusOr<remoting::SystemBody> r) { result = r; });
+    time.RunUntil([&] { return result.has_value(); }, seconds(10));
+    return result.value_or(absl::InternalError("never answered"));
+  }
+
+  GrainId OwnedBy(const std::string& name) const {
+    for (int i = 0;; ++i) {
+      GrainId id("cart", std::to_string(i));
+      if (OwnerOf(PartitionOf(id, *current), *current)->node_id == name) return id;
+    }
+  }
+
+  std::string NameOf(const remoting::ProcessId& process) const {
+    for (const auto& [name, node] : nodes) {
+      if (node->member.process_id == process) return name;
+    }
+    return "?";
+  }
+
+  VirtualTime time;
+  DirectoryOptions options;
+  std::map<std::string, std::unique_ptr<Node>> nodes;
+  std::map<std::string, uint64_t> last_seen;
+  std::shared_ptr<const View> current;
+  uint64_t version = 0;
+  std::set<std::string> lost;  // types that the network drops
+};
+
+Node::Node(Cluster& cluster_in, std::string name_in)
+    : cluster(cluster_in), name(std::move(name_in)) {}
+
+void Node::Send(const remoting::PeerAddress& to, remoting::SystemBody body) {
+  Call(to, std::move(body), seconds(1), nullptr);
+}
+
+void Node::Call(const remoting::PeerAddress& to, remoting::SystemBody body, Duration timeout,
+                CallDone done) {
+  if (done) {
+    done = [answered = std::make_shared<bool>(false), done](StatusOr<remoting::SystemBody> reply) {
+      if (!std::exchange(*answered, true)) done(std::move(reply));
+    };
+    executor->PostAfter(timeout, [done] { done(absl::DeadlineExceededError("no answer")); });
+  }
+  if (cluster.lost.contains(body.type)) return;
+  executor->PostAfter(milliseconds(1), [this, to, body, done] {
+    remoting::NodeIdentity from;
+    from.node_id = name;
+    from.process_id = member.process_id;
+    Node& there = cluster.node(to.address);
+    if (!done) return there.directory->OnMessage(from, body, nullptr);
+    there.directory->OnMessage(from, body, [this, done](StatusOr<remoting::SystemBody> reply) {
+      executor->Post([done, reply] { done(reply); });
+    });
+  });
+}
+
+void Node::Activate(const GrainId& id, const Epoch& epoch, ActivateDone done) {
+  executor->Post([this, id, epoch, done] {
+    if (!refuse_activation.ok()) return done(refuse_activation);
+    const Epoch there = running.try_emplace(id, epoch).first->second;
+    done(ActivationInfo{id, there, ActivationState::kActive});
+  });
+}
+
+void Node::Deactivate(const GrainId& id, const Status&) {
+  deactivated.push_back(id.ToString());
+  executor->Post([this, id] { End(id); });
+}
+
+void Node::End(const GrainId& id) {
+  const auto ended = running.extract(id);
+  if (!ended.empty()) directory->OnDeactivated(id, ended.mapped());
+}
+
+class DirectoryTest : public ::testing::Test {
+ protected:
+  // Three members in one view, all partitions served.
+  void StartThree() {
+    for (const char* name : {"a", "b", "c"}) cluster_.Add(name);
+    cluster_.ShowView({"a", "b", "c"});
+    cluster_.time.RunFor(seconds(1));
+  }
+
+  std::string Host(const StatusOr<Location>& location) {
+    return location.ok() ? cluster_.NameOf(location->peer.process_id)
+                         : location.status().ToString();
+  }
+
+  Cluster cluster_;
+};
+
+// ---- Locating and placing
+
+TEST_F(DirectoryTest, EveryCallerFindsTheSameActivation) {
+  StartThree();
+  const GrainId id("cart", "alice");
+
+  const StatusOr<Location> first = cluster_.Locate("a", id);
+
+  ASSERT_TRUE(first.ok()) << first.status();
+  for (const char* name : {"a", "b", "c"}) {
+    const StatusOr<Location> found = cluster_.Locate(name, id);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->epoch, first->epoch);
+    EXPECT_EQ(found->peer, first->peer);
+    EXPECT_EQ(found->is_local, Host(found) == name);
+  }
+  EXPECT_EQ(cluster_.node(Host(first)).running.at(id), first->epoch);
+}
+
+TEST_F(DirectoryTest, OnlyMembersThatHostTheKindAreChosen) {
+  StartThree();
+  cluster_.node("a").member.kinds = cluster_.node("b").member.kinds = {};
+  cluster_.ShowView({"a", "b", "c"});
+
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(Host(cluster_.Locate("a", GrainId("cart", std::to_string(i)))), "c");
+  }
+  EXPECT_EQ(cluster_.Locate("a", GrainId("boat", "x")).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(DirectoryTest, ARoleNarrowsTheChoice) {
+  cluster_.options.placement_of = [](std::string_view) {
+    return Placement{PlacementStrategy::kHash, "big"};
+  };
+  StartThree();
+  cluster_.node("b").member.roles = {"big"};
+  cluster_.ShowView({"a", "b", "c"});
+
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(Host(cluster_.Locate("a", GrainId("cart", std::to_string(i)))), "b");
+  }
+}
+
+TEST_F(DirectoryTest, LocalPlacementIsWhereTheCallerIs) {
+  cluster_.options.placement_of = [](std::string_view) {
+    return Placement{PlacementStrategy::kLocal, ""};
+  };
+  StartThree();
+
+  EXPECT_EQ(Host(cluster_.Locate("a", GrainId("cart", "1"))), "a");
+  EXPECT_EQ(Host(cluster_.Locate("b", GrainId("cart", "2"))), "b");
+  EXPECT_EQ(Host(cluster_.Locate("b", GrainId("cart", "1"))), "a") << "it is there already";
+}
+
+TEST_F(DirectoryTest, RoundRobinAndLeastLoadedSpread) {
+  for (const PlacementStrategy strategy :
+       {PlacementStrategy::kRoundRobin, PlacementStrategy::kLeastLoaded}) {
+    Cluster cluster;
+    cluster.options.placement_of = [strategy](std::string_view) { return Placement{strategy, ""}; };
+    for (const char* name : {"a", "b", "c"}) cluster.Add(name);
+    for (const char* name : {"b", "c"}) cluster.node(name).member.state = MemberState::kJoining;
+    cluster.ShowView({"a", "b", "c"});  // so that "a" owns everything
+    for (const char* name : {"b", "c"}) cluster.node(name).member.state = MemberState::kActive;
+    cluster.ShowView({"a", "b", "c"});
+
+    std::map<std::string, int> share;
+    for (int i = 0; i < 300; ++i) {
+      const GrainId id("cart", std::to_string(i));
+      const StatusOr<Location> location = cluster.Locate("a", id);
+      ASSERT_TRUE(location.ok()) << location.status();
+      ++share[cluster.NameOf(location->peer.process_id)];
+    }
+    for (const char* name : {"a", "b", "c"}) EXPECT_NEAR(share[name], 100, 3) << name;
+  }
+}
+
+TEST_F(DirectoryTest, AHostThatRefusesIsPassedOver) {
+  StartThree();
+  const GrainId id("cart", "alice");
+  const std::string first = Host(cluster_.Locate("a", id));
+  cluster_.node(first).End(id);
+  cluster_.time.RunFor(milliseconds(100));
+
+  cluster_.node(first).refuse_activation = absl::UnavailableError("stopping");
+
+  EXPECT_NE(Host(cluster_.Locate("a", id)), first);
+}
+
+TEST_F(DirectoryTest, WhatOnActivateReturnsReachesTheCaller) {
+  StartThree();
+  for (const char* name : {"a", "b", "c"}) {
+    cluster_.node(name).refuse_activation = absl::FailedPreconditionError("no such cart");
+  }
+
+  const Status status = cluster_.Locate("a", GrainId("cart", "alice")).status();
+
+  EXPECT_EQ(status, absl::FailedPreconditionError("no such cart"));
+}
+
+// ---- Reports
+
+TEST_F(DirectoryTest, AnOwnerServesOnlyAfterEveryReport) {
+  StartThree();
+  cluster_.lost = {"quern.cluster.v1.ReportRequest"};
+  cluster_.Add("d");
+  cluster_.ShowView({"a", "b", "c", "d"});
+  const GrainId id = cluster_.OwnedBy("d");
+
+  const Status status = cluster_.Locate("a", id, {}, seconds(8)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("waits for the report of a b c"));
+  cluster_.lost = {};
+
+  EXPECT_TRUE(cluster_.Locate("a", id).ok()) << "the owner asks again by itself";
+}
+
+TEST_F(DirectoryTest, AMemberThatLeftTheViewIsWaitedForNoMore) {
+  StartThree();
+  cluster_.lost = {"quern.cluster.v1.ReportRequest", "quern.cluster.v1.ReportWanted"};
+  cluster_.Add("d");
+  cluster_.ShowView({"a", "b", "c", "d"});
+  cluster_.ShowView({"d"});
+
+  EXPECT_EQ(Host(cluster_.Locate("d", GrainId("cart", "alice"))), "d");
+}
+
+TEST_F(DirectoryTest, ActivationsAreFoundAgainAfterTheOwnerHasChanged) {
+  StartThree();
+  std::map<GrainId, StatusOr<Location>> before;
+  for (int i = 0; i < 40; ++i) {
+    const GrainId id("cart", std::to_string(i));
+    before.emplace(id, cluster_.Locate("a", id));
+  }
+  cluster_.Add("d").member.kinds = {};
+
+  cluster_.ShowView({"a", "b", "c", "d"});
+  cluster_.ShowView({"b", "c", "d"});
+
+  for (const auto& [id, location] : before) {
+    if (Host(location) == "a") continue;
+    const StatusOr<Location> after = cluster_.Locate("b", id);
+    ASSERT_TRUE(after.ok()) << after.status();
+    EXPECT_EQ(after->epoch, location->epoch);
+  }
+}
+
+TEST_F(DirectoryTest, OfDuplicatesTheHighestEpochStays) {
+  StartThree();
+  const GrainId id = cluster_.OwnedBy("a");
+  const auto report = [&](uint64_t counter) {
+    v1::ReportRequest request;
+    request.set_view_version(cluster_.version);
+    v1::Activation& activation = *request.add_activations();
+    activation.mutable_grain()->set_kind(id.kind);
+    activation.mutable_grain()->set_key(id.key);
+    activation.mutable_epoch()->set_counter(counter);
+    activation.set_state(v1::ACTIVATION_STATE_ACTIVE);
+    return request;
+  };
+
+  ASSERT_TRUE(cluster_.Deliver("b", "a", report(5)).ok());
+  const StatusOr<remoting::SystemBody> reply = cluster_.Deliver("c", "a", report(4));
+
+  v1::ReportReply surplus;
+  ASSERT_TRUE(reply.ok() && surplus.ParseFromString(reply->bytes));
+  ASSERT_EQ(surplus.surplus_size(), 1);
+  EXPECT_EQ(surplus.surplus(0).key(), id.key);
+  EXPECT_EQ(Host(cluster_.Locate("c", id)), "b");
+}
+
+// ---- Orders
+
+class OrderTest : public DirectoryTest {
+ protected:
+  v1::ActivateRequest Order(const GrainId& id, uint64_t view_version, uint64_t counter) {
+    v1::ActivateRequest order;
+    order.set_view_version(view_version);
+    order.mutable_grain()->set_kind(id.kind);
+    order.mutable_grain()->set_key(id.key);
+    order.mutable_epoch()->set_incarnation(1);
+    order.mutable_epoch()->set_view_version(view_version);
+    order.mutable_epoch()->set_counter(counter);
+    return order;
+  }
+
+  // The epoch below which the host refuses, or 0 when it has started the activation.
+  uint64_t RefusedBelow(const StatusOr<remoting::SystemBody>& body) {
+    v1::ActivateReply reply;
+    EXPECT_TRUE(body.ok() && reply.ParseFromString(body->bytes)) << body.status();
+    return reply.has_activation() ? 0 : reply.refused_below().counter();
+  }
+};
+
+TEST_F(OrderTest, AnOrderOfAnOlderViewIsRefused) {
+  StartThree();
+  cluster_.ShowView({"a", "b", "c"});
+  const GrainId id = cluster_.OwnedBy("a");
+
+  const auto reply = cluster_.Deliver("a", "b", Order(id, cluster_.version - 1, 9));
+
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(ReasonOf(reply.status()), Reason::kNotOwner);
+  EXPECT_TRUE(cluster_.node("b").running.empty());
+}
+
+TEST_F(OrderTest, OnlyThePartitionsOwnerMayOrder) {
+  StartThree();
+  const GrainId id = cluster_.OwnedBy("a");
+
+  EXPECT_EQ(ReasonOf(cluster_.Deliver("c", "b", Order(id, cluster_.version, 9)).status()),
+            Reason::kNotOwner);
+  EXPECT_EQ(RefusedBelow(cluster_.Deliver("a", "b", Order(id, cluster_.version, 9))), 0u);
+}
+
+TEST_F(OrderTest, AnEndedActivationIsNotStartedAgain) {
+  StartThree();
+  const GrainId id = cluster_.OwnedBy("a");
+  ASSERT_EQ(RefusedBelow(cluster_.Deliver("a", "b", Order(id, cluster_.version, 9))), 0u);
+  cluster_.node("b").End(id);
+
+  EXPECT_EQ(RefusedBelow(cluster_.Deliver("a", "b", Order(id, cluster_.version, 9))), 9u);
+  EXPECT_EQ(RefusedBelow(cluster_.Deliver("a", "b", Order(id, cluster_.version, 10))), 0u);
+}
+
+TEST_F(OrderTest, WhatIsForgottenRaisesAFloorForAll) {
+  cluster_.options.ended_epochs_max = 2;
+  StartThree();
+  std::vector<GrainId> ids;
+  for (int i = 0; ids.size() < 4; ++i) {
+    const GrainId id("cart", std::to_string(i));
+    if (OwnerOf(PartitionOf(id, *cluster_.current), *cluster_.current)->node_id == "a") {
+      ids.push_back(id);
+    }
+  }
+  for (uint64_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(RefusedBelow(cluster_.Deliver("a", "b", Order(ids[i], cluster_.version, i + 1))), 0u);
+    cluster_.node("b").End(ids[i]);
+  }
+
+  EXPECT_EQ(RefusedBelow(cluster_.Deliver("a", "b", Order(ids[0], cluster_.version, 1))), 1u);
+  EXPECT_EQ(RefusedBelow(cluster_.Deliver("a", "b", Order(ids[3], cluster_.version, 1))), 1u);
+  EXPECT_EQ(RefusedBelow(cluster_.Deliver("a", "b", Order(ids[3], cluster_.version, 4))), 0u);
+}
+
+TEST_F(OrderTest, AnOrderWhoseAnswerIsLostIsAskedAbout) {
+  cluster_.options.call_timeout = seconds(1);
+  cluster_.options.placement_of = [](std::string_view) {
+    return Placement{PlacementStrategy::kLocal, ""};
+  };
+  StartThree();
+  const GrainId id = cluster_.OwnedBy("a");
+
+  cluster_.lost = {"quern.cluster.v1.ActivateRequest"};
+  StatusOr<Location> found = absl::UnknownError("");
+  cluster_.node("c").directory->Locate(id, {}, cluster_.time.Now() + seconds(60),
+                                       [&](StatusOr<Location> l) { found = l; });
+  cluster_.time.RunFor(milliseconds(500));
+  cluster_.lost = {};
+  cluster_.time.RunFor(seconds(20));
+
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_GT(found->epoch.counter, 1u) << "the lost order's epoch is never used again";
+}
+
+TEST_F(OrderTest, AFencedHostStartsNothing) {
+  StartThree();
+  const GrainId id = cluster_.OwnedBy("a");
+  cluster_.node("b").directory->OnServingUntil(Time::min());
+
+  EXPECT_EQ(cluster_.Deliver("a", "b", Order(id, cluster_.version, 9)).status().code(),
+            absl::StatusCode::kUnavailable);
+}
+
+// ---- Ends
+
+TEST_F(DirectoryTest, AnUnregisteredGrainGetsAHigherEpoch) {
+  StartThree();
+  const GrainId id("cart", "alice");
+  const StatusOr<Location> first = cluster_.Locate("a", id);
+  cluster_.node(Host(first)).End(id);
+  cluster_.time.RunFor(milliseconds(100));
+
+  const StatusOr<Location> second = cluster_.Locate("b", id);
+
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_GT(second->epoch, first->epoch);
+  EXPECT_EQ(second->epoch.view_version, first->epoch.view_version);
+}
+
+TEST_F(DirectoryTest, AStaleLocationIsCheckedWithItsHost) {
+  StartThree();
+  cluster_.lost = {"quern.cluster.v1.UnregisterRequest"};
+  const GrainId id("cart", "alice");
+  const StatusOr<Location> first = cluster_.Locate("a", id);
+  cluster_.node(Host(first)).End(id);
+
+  EXPECT_EQ(cluster_.Locate("a", id)->epoch, first->epoch) << "nobody has told the owner";
+  const StatusOr<Location> second = cluster_.Locate("a", id, first->epoch);
+
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_GT(second->epoch, first->epoch);
+}
+
+TEST_F(DirectoryTest, AnActivationOnItsWayOutIsWaitedFor) {
+  StartThree();
+  const GrainId id("cart", "alice");
+  const StatusOr<Location> first = cluster_.Locate("a", id);
+  std::optional<StatusOr<Location>> second;
+
+  cluster_.node("b").directory->Locate(id, first->epoch, cluster_.time.Now() + seconds(3),
+                                       [&](StatusOr<Location> l) { second = l; });
+  cluster_.time.RunFor(seconds(1));
+  EXPECT_FALSE(second.has_value());
+  cluster_.node(Host(first)).End(id);
+  cluster_.time.RunFor(milliseconds(100));
+
+  ASSERT_TRUE(second.has_value() && second->ok());
+  EXPECT_GT((*second)->epoch, first->epoch);
+}
+
+TEST_F(DirectoryTest, GrainsOfAMemberThatLeftTheViewArePlacedAnew) {
+  StartThree();
+  std::map<GrainId, StatusOr<Location>> before;
+  for (int i = 0; i < 30; ++i) {
+    const GrainId id("cart", std::to_string(i));
+    before.emplace(id, cluster_.Locate("a", id));
+  }
+
+  cluster_.ShowView({"a", "b"});
+
+  for (const auto& [id, location] : before) {
+    const StatusOr<Location> after = cluster_.Locate("a", id);
+    ASSERT_TRUE(after.ok()) << after.status();
+    if (Host(location) != "c") {
+      EXPECT_EQ(after->epoch, location->epoch);
+    } else {
+      EXPECT_GT(after->epoch, location->epoch);
+    }
+  }
+}
+
+// ---- Fencing, freezing, views to come
+
+TEST_F(DirectoryTest, AFencedOwnerAnswersNobodyUntilItServesAgain) {
+  StartThree();
+  const GrainId id = cluster_.OwnedBy("a");
+  cluster_.node("a").directory->OnServingUntil(Time::min());
+
+  const Status status = cluster_.Locate("b", id, {}, seconds(1)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("fenced"));
+  cluster_.node("a").directory->OnServingUntil(cluster_.time.Now() + seconds(100));
+
+  EXPECT_TRUE(cluster_.Locate("b", id).ok());
+}
+
+TEST_F(DirectoryTest, AFrozenOwnerPlacesNothingNewAndStillFindsWhatThereIs) {
+  StartThree();
+  const GrainId known = cluster_.OwnedBy("a");
+  ASSERT_TRUE(cluster_.Locate("b", known).ok());
+  cluster_.node("a").directory->Freeze();
+  GrainId unknown;
+  for (int i = 1000; unknown.key.empty(); ++i) {
+    const GrainId id("cart", std::to_string(i));
+    if (OwnerOf(PartitionOf(id, *cluster_.current), *cluster_.current)->node_id == "a") {
+      unknown = id;
+    }
+  }
+
+  EXPECT_TRUE(cluster_.Locate("c", known).ok());
+  EXPECT_EQ(cluster_.Locate("c", unknown, {}, seconds(1)).status().code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST_F(DirectoryTest, AMessageOfAViewToComeWaitsForIt) {
+  StartThree();
+  cluster_.ShowView({"a", "b", "c"}, {"a", "c"});
+  const GrainId id = cluster_.OwnedBy("b");
+  std::optional<StatusOr<Location>> found;
+
+  cluster_.node("a").directory->Locate(id, {}, cluster_.time.Now() + seconds(3),
+                                       [&](StatusOr<Location> l) { found = l; });
+  cluster_.time.RunFor(milliseconds(500));
+  EXPECT_FALSE(found.has_value());
+  EXPECT_EQ(cluster_.node("b").fetched, cluster_.version);
+  cluster_.node("b").directory->OnView(cluster_.current, true);
+  cluster_.time.RunFor(milliseconds(100));
+
+  EXPECT_TRUE(found.has_value() && found->ok());
+}
+
+TEST_F(DirectoryTest, MessagesOfViewsThatNeverComeAreBounded) {
+  cluster_.options.held_messages_max = 3;
+  StartThree();
+  v1::ReportWanted wanted;
+  wanted.set_view_version(cluster_.version + 10);
+  v1::LocateRequest locate;
+  locate.set_view_version(cluster_.version + 10);
+  remoting::NodeIdentity from;
+  for (int i = 0; i < 3; ++i) {
+    cluster_.node("a").directory->OnMessage(
+        from, {v1::ReportWanted::descriptor()->full_name(), wanted.SerializeAsString()}, nullptr);
+  }
+
+  const Time before = cluster_.time.Now();
+  EXPECT_EQ(cluster_.Deliver("b", "a", locate).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(cluster_.time.Now(), before) << "refused at once";
+  cluster_.time.RunFor(seconds(20));
+  EXPECT_EQ(cluster_.Deliver("b", "a", locate).status().code(), absl::StatusCode::kUnavailable);
+
+  EXPECT_GT(cluster_.time.Now() - before, seconds(20)) << "held, then given up";
+}
+
+TEST_F(DirectoryTest, WaitingLocatesAreBounded) {
+  cluster_.options.locates_waiting_max = 2;
+  cluster_.Add("a");
+  for (const char* key : {"1", "2"}) {
+    cluster_.node("a").directory->Locate(GrainId("cart", key), {}, kNever,
+                                         [](const StatusOr<Location>&) {});
+  }
+
+  EXPECT_EQ(cluster_.Locate("a", GrainId("cart", "3")).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(DirectoryTest, WithoutAViewALocateWaitsToItsDeadline) {
+  cluster_.Add("a");
+
+  const Status status = cluster_.Locate("a", GrainId("cart", "1"), {}, seconds(2)).status();
+
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no owner known yet"));
+}
+
+TEST_F(DirectoryTest, MalformedMessagesAreRefused) {
+  StartThree();
+  v1::LocateRequest bad_kind;
+  bad_kind.mutable_grain()->set_kind("Not A Kind");
+
+  EXPECT_EQ(cluster_.DeliverBody("b", "a", {"quern.cluster.v1.LocateRequest", "\xff\xff"})
+                .status()
+                .code(),
+            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(cluster_.DeliverBody("b", "a", {"nonsense", ""}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(cluster_.Deliver("b", "a", bad_kind).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(Directory::Handles("nonsense"));
+}
+
+TEST_F(DirectoryTest, ResetDeactivatesWhatRunsHere) {
+  StartThree();
+  const GrainId id("cart", "alice");
+  const std::string host = Host(cluster_.Locate("a", id));
+
+  cluster_.node(host).directory->Reset({99});
+
+  EXPECT_EQ(cluster_.node(host).deactivated, std::vector<std::string>{"cart/alice"});
+  EXPECT_TRUE(cluster_.node(host).directory->hosted().empty());
+  EXPECT_TRUE(cluster_.node(host).directory->entries().empty());
+}
+
+}  // namespace
+}  // namespace quern::cluster
