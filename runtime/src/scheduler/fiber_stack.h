@@ -10,6 +10,8 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
+#include <cstddef>
+
 #include "quern/runtime/limits.h"
 
 namespace quern::internal {
@@ -35,6 +37,10 @@ class FiberStack {
  private:
   boost::fibers::protected_fixedsize_stack pages_{kFiberStackBytes};
 };
+
+// Tells the sanitizer that what runs now stands on the stack whose first frame is at `top` (null:
+// the thread's own), so that it can clean up after an exception there. Nothing in other builds.
+void NoteStack(const void* top);
 
 }  // namespace quern::internal
 

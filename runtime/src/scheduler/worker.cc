@@ -116,10 +116,7 @@ void Worker::StartRunner() {
 
 // The worker joins its runners: Run() returns when the last one has left.
 void Worker::RunnerBody() {
-  auto* context = boost::fibers::context::active();
-  auto* runner = new Runner(context);
-  context->set_properties(runner);
-  runner_ = runner;
+  Runner* runner = AdoptFiber(__builtin_frame_address(0));
   --starting_;
   while (!stopping_) {
     MailboxCell* cell =
@@ -129,7 +126,7 @@ void Worker::RunnerBody() {
       // Idle, not yielded: it may be handed the queue again at once.
       runner->next_idle = std::exchange(idle_, runner);
       ++idle_count_;
-      context->suspend();
+      runner->context->suspend();
       // Woken for the queue: one turn, whoever else is ready.
       if (stopping_ || (cell = NextCell()) == nullptr) continue;
     }
@@ -140,15 +137,21 @@ void Worker::RunnerBody() {
   if (--runners_ == 0 && stopping_) stop_waiter_->Wake();
 }
 
+Runner* Worker::AdoptFiber(const void* frame) {
+  auto* context = boost::fibers::context::active();
+  auto* runner = new Runner(context);
+  context->set_properties(runner);
+  runner_ = runner;
+  runner->stack_top = frame;
+  NoteStack(frame);
+  return runner;
+}
+
 void Worker::StartFiber(Turn* turn, std::function<void()> body) {
   ++runners_;
   boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, FiberStack(),
                        [this, turn, body = std::move(body)] {
-                         auto* context = boost::fibers::context::active();
-                         auto* runner = new Runner(context);
-                         context->set_properties(runner);
-                         runner_ = runner;
-                         runner->turn = turn;
+                         AdoptFiber(__builtin_frame_address(0))->turn = turn;
                          body();
                          if (--runners_ == 0 && stopping_) stop_waiter_->Wake();
                        })

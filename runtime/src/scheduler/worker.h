@@ -46,6 +46,7 @@ struct Runner : boost::fibers::fiber_properties {
   Runner* next_idle = nullptr;
   Turn* turn = nullptr;
   ExceptionState exceptions;
+  const void* stack_top = nullptr;
 };
 
 class Worker {
@@ -86,9 +87,7 @@ class Worker {
   void StartFiber(Turn* turn, std::function<void()> body);
 
   // As now(), but never behind a clock that was moved by hand.
-  Time FreshNow() {
-    return time_moved_.load(std::memory_order_acquire) ? ReadClock() : now_;
-  }
+  Time FreshNow() { return time_moved_.load(std::memory_order_acquire) ? ReadClock() : now_; }
 
   Turn* turn() const { return runner_ == nullptr ? nullptr : runner_->turn; }
   Runner* runner() const { return runner_; }
@@ -115,6 +114,8 @@ class Worker {
 
   void StartRunner();
   void RunnerBody();
+  // Of the fiber that calls it, which has none yet. `frame` is an address in its first frame.
+  Runner* AdoptFiber(const void* frame);
   MailboxCell* NextCell();
   void EnsureSpare();
   void AfterTurn();
