@@ -163,7 +163,7 @@ quern::Status Demo::StartReaders() {
 }
 
 quern::Status Demo::Work() {
-  while (!readers_->done()) {
+  while (!readers_->done() || !disturbance_->over()) {
     if (quern::Status status = fleet_->Poll(kProgressEvery); !status.ok()) return status;
     const auto restarted = planes_->Supervise();
     if (!restarted.ok()) return restarted.status();

@@ -109,6 +109,8 @@ quern::StatusOr<std::string> Disturbance::WakeWhenMoved() {
   for (const v1::Move& move : readers_.moves()) {
     if (move.from_node() == victim_->ToString()) waiting.erase(move.airport());
   }
+  // An airport whose first batch was held has no move to show; once all is answered it has moved.
+  if (readers_.done()) waiting.clear();
   if (!waiting.empty()) {
     if (clock_.Now() - struck_at_ < kMoveTimeout) return std::string();
     return absl::DeadlineExceededError("the grain of " + *waiting.begin() +
