@@ -225,9 +225,10 @@ TEST(MagazineTest, ADepotThatIsFullFreesTheRest) {
 
   for (void* block : blocks) cache.Free(block, 0);
 
-  size_t kept = 0;
-  while (depot.Take(0).count != 0) ++kept;
-  EXPECT_EQ(kept, kDepotMagazinesMax);
+  std::vector<internal::Magazine> kept;
+  for (internal::Magazine next; (next = depot.Take(0)).count != 0;) kept.push_back(next);
+  EXPECT_EQ(kept.size(), kDepotMagazinesMax);
+  for (const internal::Magazine& magazine : kept) depot.Give(0, magazine);
 }
 
 }  // namespace
