@@ -135,6 +135,8 @@ class Cluster {
   std::shared_ptr<const View> current;
   uint64_t version = 0;
   std::set<std::string> lost;  // types that the network drops
+  std::map<std::string, int> reports_to;
+  int largest_report = 0;  // activations
 };
 
 Node::Node(Cluster& cluster_in, std::string name_in)
@@ -151,6 +153,11 @@ void Node::Call(const remoting::PeerAddress& to, remoting::SystemBody body, Dura
       if (!std::exchange(*answered, true)) done(std::move(reply));
     };
     executor->PostAfter(timeout, [done] { done(absl::DeadlineExceededError("no answer")); });
+  }
+  if (v1::ReportRequest report; body.type == v1::ReportRequest::descriptor()->full_name()) {
+    report.ParseFromString(body.bytes);
+    ++cluster.reports_to[to.address];
+    cluster.largest_report = std::max(cluster.largest_report, report.activations_size());
   }
   if (cluster.lost.contains(body.type)) return;
   executor->PostAfter(milliseconds(1), [this, to, body, done] {
@@ -345,6 +352,29 @@ TEST_F(DirectoryTest, ActivationsAreFoundAgainAfterTheOwnerHasChanged) {
     ASSERT_TRUE(after.ok()) << after.status();
     EXPECT_EQ(after->epoch, location->epoch);
   }
+}
+
+TEST_F(DirectoryTest, AReportOfManyActivationsComesInParts) {
+  cluster_.Add("a");
+  cluster_.ShowView({"a"});
+  cluster_.time.RunFor(seconds(1));
+  constexpr size_t kMany = 2 * kReportActivationsMax + 1000;
+  size_t located = 0;
+  for (size_t i = 0; i < kMany; ++i) {
+    cluster_.node("a").directory->Locate(GrainId("cart", std::to_string(i)), {}, kNever,
+                                         [&](const StatusOr<Location>& l) { located += l.ok(); });
+  }
+  ASSERT_TRUE(cluster_.time.RunUntil([&] { return located == kMany; }, seconds(10)));
+
+  cluster_.Add("b").member.kinds = {};
+  cluster_.ShowView({"a", "b"});
+  cluster_.time.RunFor(seconds(1));
+
+  const size_t moved = cluster_.node("b").directory->entries().size();
+  EXPECT_GT(moved, 0u);
+  EXPECT_EQ(cluster_.node("a").directory->entries().size() + moved, kMany);
+  EXPECT_GT(cluster_.reports_to["b"], 1);
+  EXPECT_LE(cluster_.largest_report, static_cast<int>(kMany / 8 * 3 / 2 + kReportActivationsMax));
 }
 
 TEST_F(DirectoryTest, OfDuplicatesTheHighestEpochStays) {

@@ -212,16 +212,20 @@ TEST_F(MembershipTest, TheFirstToJoinCreatesTheView) {
   EXPECT_EQ(world_.LeaseOf(a).incarnation(), 1u);
 }
 
-TEST_F(MembershipTest, ManyJoinAtOnce) {
-  for (int i = 0; i < 12; ++i) world_.Join("n" + std::to_string(i));
+TEST_F(MembershipTest, ManyJoinAtOnceAndTheRingOfWritesStaysBounded) {
+  for (int i = 0; i < 40; ++i) world_.Join("n" + std::to_string(i), seconds(30));
 
   EXPECT_TRUE(Until(
       [&] {
         return std::ranges::all_of(world_.processes, [](const auto& p) {
-          return p->joined == absl::OkStatus() && p->membership->view()->version == 24;
+          return p->joined == absl::OkStatus() && p->membership->view()->version == 80;
         });
       },
-      seconds(10)));
+      seconds(30)));
+  const v1::View view =
+      world_.Read<v1::View>(Table::kControl, world_.keys.Key("view", "main")).first;
+  EXPECT_EQ(view.members_size(), 40);
+  EXPECT_EQ(view.recent_writes_size(), kViewRecentWritesMax);
 }
 
 TEST_F(MembershipTest, EveryViewIsToldAndSkippedOnesAreMarked) {
