@@ -1,6 +1,6 @@
 // Nodes of one process, each with a System of its own, over real sockets of the loopback interface
-// and a control plane in memory. Real time: every lease time is divided by ten, and nothing is
-// waited for but answers and views.
+// and a control plane in memory. Real time: where a lease has to run out its times are divided by
+// ten, and nothing is waited for but answers and views.
 
 #include "quern/cluster/node.h"
 
@@ -259,7 +259,7 @@ class NodeTest : public ::testing::Test {
     return nodes;
   }
 
-  LeaseTimes lease_ = LeaseTimes().DividedBy(10);
+  LeaseTimes lease_;
   bool durable_state_ = false;
   std::unique_ptr<remoting::AsioIo> store_io_;
   std::unique_ptr<EmbeddedStore> store_;
@@ -334,8 +334,7 @@ TEST_F(NodeTest, ALeavingNodeHandsOverAndStateSurvives) {
 }
 
 TEST_F(NodeTest, ANodeThatDiesIsEvictedByProofLongBeforeItsLeaseEnds) {
-  lease_ = LeaseTimes();  // silence would take twenty seconds, and as long again
-  lease_.length = 10 * kPatience;
+  lease_.length = 10 * kPatience;  // what silence would take
   StartCluster(3);
   const auto before = Fill(peer(0), 30);
   std::map<std::string, std::string> epochs;
@@ -358,7 +357,6 @@ TEST_F(NodeTest, ANodeThatDiesIsEvictedByProofLongBeforeItsLeaseEnds) {
 }
 
 TEST_F(NodeTest, InAViewOfTwoOneWitnessProvesAnExit) {
-  lease_ = LeaseTimes();
   lease_.length = 10 * kPatience;
   StartCluster(2);
   const auto before = Fill(peer(0), 20);
@@ -374,6 +372,7 @@ TEST_F(NodeTest, InAViewOfTwoOneWitnessProvesAnExit) {
 }
 
 TEST_F(NodeTest, ANodeThatCannotRenewIsEvictedBySilenceAndToldOnceItHears) {
+  lease_ = LeaseTimes().DividedBy(10);
   StartCluster(2);
   const auto before = Fill(peer(0), 20);
   ASSERT_TRUE(Nodes(before).contains("node-1"));
@@ -447,6 +446,7 @@ TEST_F(NodeTest, AKindThatNobodyHostsIsNotFoundAndTheMessageSaysWhatToDo) {
 }
 
 TEST_F(NodeTest, TheSameNodeIdTwiceAlreadyExists) {
+  lease_ = LeaseTimes().DividedBy(10);
   StartCluster(2);
 
   Peer& impostor = MakePeer();
@@ -474,7 +474,7 @@ TEST_F(NodeTest, OptionsAreCheckedByName) {
 }
 
 TEST_F(NodeTest, WithoutItsControlPlaneANodeFencesItselfAndServesAgainWhenARenewalWins) {
-  lease_.length = kPatience;  // nobody evicts it meanwhile
+  lease_ = LeaseTimes().DividedBy(10);
   StartCluster(1);
   ASSERT_EQ(peer(0).Add("counter", 1).value_or(-1), 1);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace quern::cluster {
 
@@ -15,6 +16,7 @@ struct GrainCaller::Call {
   int redirects = 0;
   Duration backoff = Duration::zero();
   Time given_up = kNever;
+  std::shared_ptr<const int> era;  // kept alive by the calls of that era
 };
 
 // Replies and timers hold it weakly: they may come after the caller is gone.
@@ -45,7 +47,7 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
       if (const auto location = locations_.Find(id)) {
         if (location->is_local && DeliverHere(id, *location, message)) return Delivery::kAccepted;
         if (!location->is_local) {
-          SendThere(NewCall(id, std::move(message)), *location);
+          SendThere(NewCall(shard, id, std::move(message)), *location);
           return Delivery::kAccepted;
         }
       }
@@ -55,13 +57,24 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
           " messages already wait until it is located; slow down"));
       return Delivery::kFull;
     }
-    Wait(shard, NewCall(id, std::move(message)));
+    Wait(shard, NewCall(shard, id, std::move(message)));
     return Delivery::kAccepted;
   }
 
   void Forget(const GrainId& id, const Epoch& epoch) { locations_.Erase(id, epoch); }
 
   void ForgetProcess(const remoting::ProcessId& process) { locations_.EraseProcess(process); }
+
+  std::function<bool()> EarlierCallsHaveEnded() {
+    std::vector<std::weak_ptr<const int>> eras;
+    for (Shard& shard : shards_) {
+      absl::MutexLock lock(&shard.mutex);
+      eras.push_back(std::exchange(shard.era, std::make_shared<const int>(0)));
+    }
+    return [eras = std::move(eras)] {
+      return std::ranges::all_of(eras, [](const auto& era) { return era.expired(); });
+    };
+  }
 
   void Stop() {
     for (Shard& shard : shards_) {
@@ -84,12 +97,15 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
     absl::Mutex mutex;
     std::unordered_map<GrainId, std::deque<CallPtr>, GrainIdHash> waiting ABSL_GUARDED_BY(mutex);
     bool stopped ABSL_GUARDED_BY(mutex) = false;
+    std::shared_ptr<const int> era ABSL_GUARDED_BY(mutex) = std::make_shared<const int>(0);
   };
 
   Shard& ShardOf(const GrainId& id) { return shards_[GrainIdHash()(id) % shards_.size()]; }
 
-  CallPtr NewCall(const GrainId& id, Message message) {
+  CallPtr NewCall(Shard& shard, const GrainId& id, Message message)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex) {
     auto call = std::make_shared<Call>(id, std::move(message));
+    call->era = shard.era;
     call->given_up = std::min(call->message.deadline(), clock_.Now() + options_.tell_patience);
     return call;
   }
@@ -269,6 +285,9 @@ Delivery GrainCaller::Route(const GrainId& id, Message message) {
 void GrainCaller::Forget(const GrainId& id, const Epoch& epoch) { impl_->Forget(id, epoch); }
 void GrainCaller::ForgetProcess(const remoting::ProcessId& process) {
   impl_->ForgetProcess(process);
+}
+std::function<bool()> GrainCaller::EarlierCallsHaveEnded() {
+  return impl_->EarlierCallsHaveEnded();
 }
 void GrainCaller::Stop() { impl_->Stop(); }
 

@@ -194,9 +194,14 @@ Status NodeImpl::Leave() {
   });
 }
 
+// Drained is when no activation is here any more and what waited for one has been sent on, which
+// takes a membership.
 void NodeImpl::CloseWhenDrained(Time deadline, Membership::Done done) {
-  drained_ = port_.Activations().empty();
-  if (drained_ || options_.clock->Now() >= deadline) {
+  if (!drained_ && port_.Activations().empty()) {
+    drained_ = true;
+    sent_on_ = caller_->EarlierCallsHaveEnded();
+  }
+  if ((drained_ && sent_on_()) || options_.clock->Now() >= deadline) {
     return membership_->Close([this, done = std::move(done)](const Status& status) {
       executor().PostAfter(kLinger, [done, status] { done(status); });
     });

@@ -137,7 +137,8 @@ class NodeImpl : public Node,
   ViewPtr view_;
   std::set<remoting::ProcessId> removed_;          // processes that have left the view
   std::deque<remoting::ProcessId> removed_order_;  // oldest first: bounds removed_
-  bool drained_ = false;                           // left, and no activation is here any more
+  bool drained_ = false;                           // leaving, and no activation is here any more
+  std::function<bool()> sent_on_;  // once drained: what waited for one has been sent on
   std::vector<std::function<void(const ViewInfo&)>> observers_;
 
   mutable absl::Mutex mutex_;

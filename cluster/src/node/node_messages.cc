@@ -84,7 +84,7 @@ void NodeImpl::Locate(const GrainId& id, const Epoch& stale, Time deadline,
 void NodeImpl::OnUserMessage(const remoting::NodeIdentity& from, remoting::UserMessage wire,
                              ReplyUser reply) {
   if (Status admitted = AdmitPeer(from); !admitted.ok()) {
-    if (reply) reply({.status = std::move(admitted)});
+    if (reply) reply({.status = absl::UnavailableError(admitted.message())});  // surely not run
     return;
   }
   InboundMessage inbound;

@@ -75,6 +75,9 @@ class GrainCaller {
   // That process has left the view.
   void ForgetProcess(const remoting::ProcessId& process);
 
+  // What is returned tells whether every call that is under way now has ended. Thread-safe.
+  std::function<bool()> EarlierCallsHaveEnded();
+
   // Fails what waits and whatever comes later with UNAVAILABLE. Executor only.
   void Stop();
 
