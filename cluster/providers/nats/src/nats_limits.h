@@ -43,9 +43,6 @@ inline constexpr Duration kNatsWatchRetryPause = std::chrono::milliseconds(100);
 inline constexpr Duration kNatsPauseSuspected = std::chrono::milliseconds(400);
 inline constexpr Duration kNatsPauseGrace = std::chrono::milliseconds(250);
 
-// Subjects that one STREAM.INFO answer lists (the server's own bound); more are asked for.
-inline constexpr size_t kNatsListPageMax = 100'000;
-
 // The lease bucket forgets after this many lease lengths.
 inline constexpr int kNatsLeaseAges = 10;
 

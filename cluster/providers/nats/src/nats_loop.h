@@ -47,7 +47,6 @@ class NatsLoop {
   uint64_t After(Duration delay, Closure closure);
   void Cancel(uint64_t timer);
 
-  bool OnLoopThread() const { return std::this_thread::get_id() == thread_.get_id(); }
   const Clock& clock() const { return clock_; }
 
  private:
