@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -43,11 +44,16 @@ class TargetReporter : public benchmark::ConsoleReporter {
       Figures& figures = measured_[run.run_name.function_name];
       figures["ns"].push_back(run.GetAdjustedRealTime() *
                               (1e9 / benchmark::GetTimeUnitMultiplier(run.time_unit)));
+      figures["cpu ns"].push_back(run.GetAdjustedCPUTime() *
+                                  (1e9 / benchmark::GetTimeUnitMultiplier(run.time_unit)));
       for (const auto& [name, counter] : run.counters) figures[name].push_back(counter.value);
     }
     std::vector<Run> shown;
     for (const Run& run : runs) {
-      if (run.run_type == Run::RT_Iteration && run.repetitions > 1 && !run.error_occurred) continue;
+      const bool wanted = run.run_type == Run::RT_Iteration
+                              ? run.repetitions <= 1
+                              : run.aggregate_name == "median" || run.aggregate_name == "cv";
+      if (!wanted && !run.error_occurred) continue;
       shown.push_back(run);
       shown.back().run_name.time_type.clear();  // how it was measured is no part of its name
     }
@@ -55,7 +61,8 @@ class TargetReporter : public benchmark::ConsoleReporter {
   }
 
   void PrintTable() const {
-    std::printf("\n%-28s %14s %18s %-12s %s\n", "target", "median", "wanted", "unit", "");
+    std::printf("\n%-28s %10s %12s %-11s %8s  %s\n", "target", "median", "wanted", "unit", "CPU ns",
+                "");
     for (const Target& target : targets_) {
       const double median = MedianOf(target.benchmark, target.unit);
       if (median < 0) continue;  // filtered out
@@ -69,8 +76,15 @@ class TargetReporter : public benchmark::ConsoleReporter {
         std::snprintf(text, sizeof text, ", %.2f of %s", median / floor, target.floor.c_str());
         remark += text;
       }
-      std::printf("%-28s %14s %18s %-12s %s\n", target.benchmark.c_str(), Readable(median).c_str(),
-                  wanted.c_str(), target.unit.c_str(), remark.c_str());
+      std::printf("%-28s %10s %12s %-11s %8s  %s\n", target.benchmark.c_str(),
+                  Readable(median).c_str(), wanted.c_str(), target.unit.c_str(),
+                  Readable(MedianOf(target.benchmark, "cpu ns")).c_str(), remark.c_str());
+    }
+    double load = 0;
+    const double cpus = static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN));
+    if (getloadavg(&load, 1) == 1 && load > cpus + 1) {
+      std::printf("Other work shares these %.0f CPUs (load average %.1f): read the CPU time.\n",
+                  cpus, load);
     }
   }
 

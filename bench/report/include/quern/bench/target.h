@@ -8,8 +8,9 @@
 //   }
 //
 // Rates are "items_per_second"; other figures are a counter, or the time of one iteration when the
-// unit is "ns". Five repetitions unless the command line says otherwise; the table shows medians.
-// Missing a target fails nothing: a timing is read by people, not by a test.
+// unit is "ns"; the CPU time of an iteration stands beside them, for a machine that others use.
+// Five repetitions unless the command line says otherwise; the table shows medians. Missing a
+// target fails nothing: a timing is read by people, not by a test.
 
 #ifndef QUERN_BENCH_TARGET_H_
 #define QUERN_BENCH_TARGET_H_
