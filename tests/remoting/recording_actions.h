@@ -1,4 +1,5 @@
-// The owner of a Connection under test: writes down what it is asked for and told.
+// The owner of a Connection under test, which writes down what it is asked for and told, and frames
+// made by hand.
 
 #ifndef QUERN_TESTS_REMOTING_RECORDING_ACTIONS_H_
 #define QUERN_TESTS_REMOTING_RECORDING_ACTIONS_H_
@@ -8,6 +9,8 @@
 #include <vector>
 
 #include "connection/connection.h"
+#include "connection/features.h"
+#include "quern/wire/v1/wire.pb.h"
 
 namespace quern::remoting {
 
@@ -105,6 +108,43 @@ inline void Exchange(TestEnd& a, TestEnd& b, size_t piece = SIZE_MAX) {
       a.Hear(std::string_view(to_a).substr(at, piece));
     }
   }
+}
+
+// An open pair, a the dialler.
+struct OpenPair {
+  explicit OpenPair(uint16_t lane = kUserLane)
+      : a(TestNode("a"), true, lane), b(TestNode("b"), false) {
+    a.connection.Start();
+    Exchange(a, b);
+    a.actions.log.clear();
+    b.actions.log.clear();
+  }
+  TestEnd a;
+  TestEnd b;
+};
+
+template <typename Body>
+std::string Framed(FrameType type, uint16_t lane, const Body& body) {
+  std::string out;
+  const size_t begin = BeginFrame(&out);
+  body.AppendToString(&out);
+  EndFrame(begin, type, lane, &out);
+  return out;
+}
+
+inline wire::v1::Hello GoodHello() {
+  wire::v1::Hello hello;
+  hello.set_magic(kMagic);
+  hello.set_cluster_id("test");
+  hello.set_node_id("x");
+  hello.set_process_id(std::string(16, 'x'));
+  hello.set_lane(kUserLane);
+  hello.set_lane_generation(1);
+  return hello;
+}
+
+inline std::string HelloFrame(const wire::v1::Hello& hello) {
+  return Framed(FrameType::kHello, static_cast<uint16_t>(hello.lane()), hello);
 }
 
 }  // namespace quern::remoting

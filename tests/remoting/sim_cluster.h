@@ -32,6 +32,18 @@ inline UserMessage Letter(std::string body, Time deadline = kNever) {
   return message;
 }
 
+// What came of one ask, and how often.
+struct Outcome {
+  int count = 0;
+  UserReply reply;
+  std::function<void(UserReply)> Take() {
+    return [this](UserReply r) {
+      ++count;
+      reply = std::move(r);
+    };
+  }
+};
+
 struct SimPeer final : public NetworkHandler {
   std::string name;
   std::unique_ptr<testing::VirtualExecutor> executor;

@@ -270,7 +270,7 @@ void NetworkImpl::Probe(const PeerAddress& peer, Duration timeout,
                         std::function<void(ProbeResult)> done) {
   const uint64_t id = ++last_id_;
   auto finish = [this, id, done = std::move(done)](ProbeResult result) {
-    executor_.Post(Guarded([this, id] { probes_.erase(id); }));
+    if (!stopped_) executor_.Post(Guarded([this, id] { probes_.erase(id); }));
     done(result);
   };
   auto& probe = probes_[id] =
@@ -319,10 +319,8 @@ void NetworkImpl::Stop() {
   for (Channel* channel : channels) {
     if (!channel->ended) channel->connection().Close(CloseReason::kShutdown);
   }
-  for (auto& [id, probe] : std::exchange(probes_, {})) {
-    probe->OnTimeout();
-    // Destroyed here: Guarded closures no longer find it.
-  }
+  // They stay where they are: one of them may be on the stack.
+  for (auto& [id, probe] : probes_) probe->OnTimeout();
   listener_.reset();
   const Status status = absl::UnavailableError("the network was stopped");
   const Status unknown = absl::DeadlineExceededError("the network was stopped: outcome unknown");

@@ -160,6 +160,18 @@ void SimPipe::ResetBoth() {
   }
 }
 
+void SimPipe::SeverAt(const std::string& node) {
+  for (size_t side : {kDialler, kAcceptor}) {
+    if (ends_[side].node->name != node) continue;
+    QueueEnd(Other(side), StreamEnd::kReset);
+    End& self = ends_[side];
+    self.incoming.clear();
+    self.incoming_bytes = 0;
+    self.closing = false;
+    QueueEnd(side, StreamEnd::kReset);
+  }
+}
+
 void SimPipe::OnKilled(const std::string& node, bool by_reset) {
   for (size_t side : {kDialler, kAcceptor}) {
     if (ends_[side].node->name != node || ends_[side].node->alive) continue;

@@ -51,6 +51,9 @@ class SimPipe : public std::enable_shared_from_this<SimPipe> {
   // RST to both sides at once.
   void ResetBoth();
 
+  // RST to the side of `node`, and to the other behind what is on its way.
+  void SeverAt(const std::string& node);
+
   // The process of `node` is gone.
   void OnKilled(const std::string& node, bool by_reset);
 

@@ -124,6 +124,12 @@ void SimNetwork::Reset(const std::string& a, const std::string& b) {
   }
 }
 
+void SimNetwork::Sever(const std::string& from, const std::string& to) {
+  for (const auto& pipe : std::vector(pipes_.begin(), pipes_.end())) {
+    if (pipe->Between(from, to)) pipe->SeverAt(from);
+  }
+}
+
 void SimNetwork::RefuseConnect(const std::string& node, bool refuse) {
   if (refuse) {
     refusing_.insert(node);

@@ -87,6 +87,10 @@ class SimNetwork {
   // Every stream between the two ends with RST on both sides; what was under way is lost.
   void Reset(const std::string& a, const std::string& b);
 
+  // Every stream between the two ends with RST at `from` alone; what it had written still arrives
+  // over there, at its own pace, and RST after it.
+  void Sever(const std::string& from, const std::string& to);
+
   // New connections are refused while the process and its streams live on.
   void RefuseConnect(const std::string& node, bool refuse);
 
