@@ -171,7 +171,6 @@ TEST_F(GrainTest, AMessageThatMeetsADeactivatingGrainReachesTheNextActivationInO
   };
   Tallied("a").Tell(Leave{});
   journal().Await(4);
-  scene_.on_deactivate = nullptr;
   for (const char* text : {"one", "two", "three"}) {
     EXPECT_EQ(Tallied("a").Tell(Note{text}), Delivery::kAccepted);
   }
@@ -181,6 +180,24 @@ TEST_F(GrainTest, AMessageThatMeetsADeactivatingGrainReachesTheNextActivationInO
   EXPECT_EQ(
       journal().Await(10),
       "made, activated, deactivated OK, leaving, destroyed, made, activated, one, two, three");
+}
+
+TEST_F(GrainTest, NoMoreThanABoundedNumberWaitForAGrainOnItsWayOut) {
+  scene_.stage.Lock();
+  scene_.on_deactivate = [&](const Status&) { FiberMutexLock lock(scene_.stage); };
+  Tallied("a").Tell(Leave{});
+  journal().Await(3);
+  const Ref<TallyApi> leaving = Tallied("a");
+  size_t accepted = 0;
+  while (leaving.Tell(Get{}) == Delivery::kAccepted) ++accepted;
+
+  const Status full = leaving.Ask(Get{}).status();
+  scene_.stage.Unlock();
+
+  EXPECT_EQ(accepted, kGrainWaitingMax);
+  EXPECT_EQ(OutcomeOf(full), "RESOURCE_EXHAUSTED");
+  EXPECT_EQ(journal().Await(6), "made, activated, deactivated OK, destroyed, made, activated");
+  EXPECT_TRUE(leaving.Ask(Get{}).ok());
 }
 
 TEST_F(GrainTest, WhatIsQueuedBehindTheLastHandlerReachesTheNextActivationFirst) {
