@@ -104,13 +104,16 @@ quern::StatusOr<std::string> Disturbance::Stop() {
          " grains lived there, a write of " + *held_.begin() + " under way\n";
 }
 
+bool Disturbance::MovedAway(const v1::Move& move) const {
+  return victim_ && move.to_node() != victim_->ToString() &&
+         move.answered_at_ns() >= struck_at_.time_since_epoch().count();
+}
+
 quern::StatusOr<std::string> Disturbance::WakeWhenMoved() {
   std::set<std::string> waiting = held_;
   for (const v1::Move& move : readers_.moves()) {
-    if (move.from_node() == victim_->ToString()) waiting.erase(move.airport());
+    if (MovedAway(move)) waiting.erase(move.airport());
   }
-  // An airport whose first batch was held has no move to show; once all is answered it has moved.
-  if (readers_.done()) waiting.clear();
   if (!waiting.empty()) {
     if (clock_.Now() - struck_at_ < kMoveTimeout) return std::string();
     return absl::DeadlineExceededError("the grain of " + *waiting.begin() +
@@ -129,12 +132,11 @@ quern::StatusOr<std::string> Disturbance::WakeWhenMoved() {
 
 std::optional<double> Disturbance::first_answer_ms() const {
   std::optional<double> first;
-  if (!victim_) return first;
   for (const v1::Move& move : readers_.moves()) {
-    if (move.from_node() != victim_->ToString()) continue;
-    const double ms =
-        static_cast<double>(move.answered_at_ns() - struck_at_.time_since_epoch().count()) / 1e6;
-    if (ms >= 0 && (!first || ms < *first)) first = ms;
+    if (!MovedAway(move) || !lived_there_.contains(move.airport())) continue;
+    const int64_t ns = move.answered_at_ns() - struck_at_.time_since_epoch().count();
+    const double ms = static_cast<double>(ns) / 1e6;
+    if (!first || ms < *first) first = ms;
   }
   return first;
 }

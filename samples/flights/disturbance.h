@@ -56,6 +56,9 @@ class Disturbance {
   quern::StatusOr<std::string> WakeWhenMoved();
   bool HoldsReader(const NodeName& name) const;
 
+  // A batch that another node answered after the victim was struck.
+  bool MovedAway(const v1::Move& move) const;
+
   const DemoOptions& options_;
   Fleet& fleet_;
   Readers& readers_;

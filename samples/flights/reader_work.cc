@@ -74,13 +74,11 @@ void ReaderWork::OnDelivered(const v1::Delivered& delivered) {
 
   std::string& node = node_of_airport_[delivered.airport()];
   if (node == delivered.node()) return;
-  if (!node.empty()) {
-    v1::Move* const move = counted_.add_moves();
-    move->set_airport(delivered.airport());
-    move->set_from_node(node);
-    move->set_to_node(delivered.node());
-    move->set_answered_at_ns(delivered.answered_at_ns());
-  }
+  v1::Move* const move = counted_.add_moves();
+  move->set_airport(delivered.airport());
+  move->set_from_node(node);
+  move->set_to_node(delivered.node());
+  move->set_answered_at_ns(delivered.answered_at_ns());
   node = delivered.node();
 }
 

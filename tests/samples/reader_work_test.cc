@@ -107,10 +107,11 @@ TEST(ReaderWorkTest, TellsWhenAnAirportAnswersFromAnotherNode) {
   for (const std::string node : {"a", "a", "b"}) work.OnDelivered(Answer(parcel, node));
 
   const v1::Progress progress = work.progress();
-  ASSERT_EQ(progress.moves_size(), 1);
-  EXPECT_EQ(progress.moves(0).airport(), parcel.airport);
-  EXPECT_EQ(progress.moves(0).from_node() + progress.moves(0).to_node(), "ab");
-  EXPECT_EQ(progress.moves(0).answered_at_ns(), 3'000'000);
+  ASSERT_EQ(progress.moves_size(), 2);  // the first answer, then the change
+  EXPECT_EQ(progress.moves(0).from_node() + ">" + progress.moves(0).to_node(), ">a");
+  EXPECT_EQ(progress.moves(1).airport(), parcel.airport);
+  EXPECT_EQ(progress.moves(1).from_node() + ">" + progress.moves(1).to_node(), "a>b");
+  EXPECT_EQ(progress.moves(1).answered_at_ns(), 3'000'000);
 }
 
 TEST(ReaderWorkTest, ARefusedBatchIsAFailureThatIsNamed) {
