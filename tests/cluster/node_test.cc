@@ -179,6 +179,64 @@ struct Peer {
   }
 };
 
+// A thread that goes on adding one to each of a number of counters.
+class Load {
+ public:
+  struct Outcome {
+    int64_t acknowledged = 0;
+    int64_t failed = 0;
+    Status failure;  // the last one
+  };
+
+  Load(Peer& from, int grains) : from_(from) {
+    for (int i = 0; i < grains; ++i) outcomes_["counter-" + std::to_string(i)] = {};
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~Load() { Stop(); }
+
+  // Until every counter has been called `rounds` more times.
+  void AwaitRounds(int rounds) {
+    absl::MutexLock lock(&mutex_);
+    const int64_t wanted = rounds_ + rounds + 1;
+    const auto reached = [&]() { return rounds_ >= wanted; };
+    mutex_.Await(absl::Condition(&reached));
+  }
+
+  std::map<std::string, Outcome> Stop() {
+    {
+      absl::MutexLock lock(&mutex_);
+      stop_ = true;
+    }
+    if (thread_.joinable()) thread_.join();
+    return outcomes_;
+  }
+
+ private:
+  void Run() {
+    for (;;) {
+      for (auto& [key, outcome] : outcomes_) {
+        const auto total = from_.Add(key, 1);
+        if (total.ok()) {
+          ++outcome.acknowledged;
+        } else {
+          ++outcome.failed;
+          outcome.failure = total.status();
+        }
+      }
+      absl::MutexLock lock(&mutex_);
+      ++rounds_;
+      if (stop_) return;
+    }
+  }
+
+  Peer& from_;
+  std::map<std::string, Outcome> outcomes_;  // the thread's until it has ended
+  absl::Mutex mutex_;
+  int64_t rounds_ = 0;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
 class NodeTest : public ::testing::Test {
  protected:
   NodeTest() : store_io_(remoting::AsioIo::Start({.name = "store"}).value()) {
@@ -301,6 +359,41 @@ TEST_F(NodeTest, FirstCallsFromAllNodesAtOnceMeetOneActivation) {
     EXPECT_EQ(peer(0).Add("counter-" + std::to_string(i), 0).value_or(-1), 3 * 3) << i;
   }
   EXPECT_EQ(TheCensus().most_at_once(), 1);
+}
+
+TEST_F(NodeTest, NodesJoinWhileCallersGoOnAndNothingIsLostOrDoubled) {
+  StartCluster(1);
+  Load load(peer(0), 20);
+
+  ASSERT_EQ(Start(MakePeer()), absl::OkStatus());
+  ASSERT_EQ(Start(MakePeer()), absl::OkStatus());
+  for (const auto& peer : peers_) ASSERT_TRUE(peer->AwaitMembers(3));
+  load.AwaitRounds(3);
+  const auto calls = load.Stop();
+
+  for (const auto& [key, outcome] : calls) {
+    EXPECT_EQ(outcome.failed, 0) << key << ' ' << outcome.failure;
+    EXPECT_EQ(peer(2).Add(key, 0).value_or(-1), outcome.acknowledged) << key;
+  }
+  EXPECT_EQ(TheCensus().most_at_once(), 1);
+}
+
+TEST_F(NodeTest, WhatWasAcknowledgedSurvivesANodeThatDiesUnderLoad) {
+  lease_.length = 10 * kPatience;
+  StartCluster(3);
+  Load load(peer(0), 30);
+  load.AwaitRounds(2);
+
+  peer(2).node.reset();
+  ASSERT_TRUE(peer(0).AwaitMembers(2));
+  load.AwaitRounds(2);
+  const auto calls = load.Stop();
+
+  for (const auto& [key, outcome] : calls) {
+    const int64_t total = peer(1).Add(key, 0).value_or(-1);
+    EXPECT_GE(total, outcome.acknowledged) << key;
+    EXPECT_LE(total, outcome.acknowledged + outcome.failed) << key << ' ' << outcome.failure;
+  }
 }
 
 TEST_F(NodeTest, ALeavingNodeHandsOverAndStateSurvives) {
