@@ -114,5 +114,6 @@ EXCEPTIONS = (
     Exception_("thread", "remoting/src/asio/", "the I/O thread"),
     Exception_("clock", "remoting/src/asio/", "Asio's timers run on the steady clock"),
     Exception_("socket", "remoting/src/asio/socket.cc", "close-on-exec and exclusive bind need the call itself"),
+    Exception_("random", "tests/remoting/asio_test.cc", "a forked process has a copy of SystemRandom's state"),
     Exception_("clock", "tests/cluster/thread_executor.h", "timers of tests that run against real processes"),
 )
