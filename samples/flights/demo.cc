@@ -265,7 +265,7 @@ quern::Status Demo::Verify() {
 }
 
 int ExitCodeOf(const quern::Status& status, const Demo& demo) {
-  if (absl::IsCancelled(status)) return kExitInterrupted;
+  if (absl::IsCancelled(status) || interrupted()) return kExitInterrupted;
   return demo.wrong_usage() ? kExitUsage : kExitFailure;
 }
 

@@ -39,4 +39,13 @@ int interrupt_fd() { return g_event_fd; }
 
 bool interrupted() { return g_signals > 0; }
 
+InterruptDelay::InterruptDelay() {
+  sigset_t delayed;
+  sigemptyset(&delayed);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&delayed, signal);
+  ::pthread_sigmask(SIG_BLOCK, &delayed, &before_);
+}
+
+InterruptDelay::~InterruptDelay() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
 }  // namespace flights

@@ -7,6 +7,8 @@
 #ifndef QUERN_SAMPLES_FLIGHTS_INTERRUPT_H_
 #define QUERN_SAMPLES_FLIGHTS_INTERRUPT_H_
 
+#include <signal.h>
+
 namespace flights {
 
 // Once, at the start of the program.
@@ -16,6 +18,19 @@ void InstallInterrupt();
 int interrupt_fd();
 
 bool interrupted();
+
+// Keeps Ctrl-C waiting, in this thread and those it starts meanwhile, until it is destroyed: for
+// calls into a library that takes an interrupted system call for a failure.
+class InterruptDelay {
+ public:
+  InterruptDelay();
+  ~InterruptDelay();
+  InterruptDelay(const InterruptDelay&) = delete;
+  InterruptDelay& operator=(const InterruptDelay&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 }  // namespace flights
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "flights/interrupt.h"
 #include "flights/limits.h"
 #include "flights/node_main.h"
 #include "quern/cluster/nats_control_plane.h"
@@ -14,6 +15,7 @@ class ClientLink : public Link {
  public:
   quern::Status Connect(const std::string& global_url, const Airports& airports,
                         int lease_divisor) {
+    const InterruptDelay delay;
     auto global = quern::cluster::NatsControlPlane::Connect(
         {.url = global_url, .cluster = std::string(kClusterId)});
     if (!global.ok()) return global.status();
