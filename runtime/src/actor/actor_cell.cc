@@ -33,83 +33,82 @@ constexpr SpawnOptions kRootOptions{};
 
 }  // namespace
 
-size_t ActorCell::ObjectOffset(size_t name_bytes, size_t alignment) {
-  const size_t align = std::max(alignment, alignof(std::max_align_t));
-  return (sizeof(ActorCell) + name_bytes + align - 1) / align * align;
+ActorCell::Layout::Layout(const ActorFactory* factory, size_t name_bytes)
+    : arguments(sizeof(ActorCell) + name_bytes), alignment(std::align_val_t{alignof(ActorCell)}) {
+  const auto align = [](size_t offset, size_t to) { return (offset + to - 1) / to * to; };
+  object = arguments;
+  bytes = arguments;
+  if (factory == nullptr) return;
+  arguments = align(arguments, factory->arguments_alignment);
+  object = align(arguments + factory->arguments_bytes, factory->actor_class->alignment);
+  bytes = object + factory->actor_class->bytes;
+  alignment = std::align_val_t{std::max(
+      {alignof(ActorCell), factory->actor_class->alignment, factory->arguments_alignment})};
 }
 
 ActorCell::ActorCell(SystemCore* core, CellPtr<ActorCell> parent, const SpawnRequest& request,
-                     size_t object_offset)
+                     const Layout& layout)
     : MailboxCell(core, SystemCore::NextCellId()),
-      class_(request.actor_class),
-      factory_(request.factory),
-      arguments_(request.arguments),
-      parent_(std::move(parent)),
+      name_bytes_(static_cast<uint8_t>(request.name.size())),
+      supervision_(request.options->supervision),
       passivate_ms_(static_cast<uint32_t>(std::min<int64_t>(
           std::chrono::ceil<std::chrono::milliseconds>(request.options->passivate_after).count(),
           UINT32_MAX))),
-      object_offset_(static_cast<uint16_t>(object_offset)),
-      name_bytes_(static_cast<uint8_t>(request.name.size())),
-      supervision_(request.options->supervision) {
+      factory_(request.factory),
+      parent_(std::move(parent)),
+      object_offset_(static_cast<uint32_t>(layout.object)) {
   std::memcpy(name_begin(), request.name.data(), request.name.size());
 }
 
 ActorCell::~ActorCell() {
-  if (arguments_ != nullptr) factory_->destroy_arguments(arguments_);
-  delete children_if_any();
+  DropArguments();
+  delete extras_if_any();
+}
+
+void ActorCell::DropArguments() {
+  if (std::exchange(has_arguments_, false)) factory_->destroy_arguments(arguments());
 }
 
 void ActorCell::Dispose() noexcept {
-  const std::align_val_t alignment{
-      std::max(class_ == nullptr ? size_t{1} : class_->alignment, alignof(ActorCell))};
+  const std::align_val_t alignment = Layout(factory_, name_bytes_).alignment;
   this->~ActorCell();
   ::operator delete(this, alignment);
 }
 
 CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on_stopped) {
-  void* memory = ::operator new(sizeof(ActorCell), std::align_val_t{alignof(ActorCell)});
-  auto* root = ::new (memory)
-      ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, nullptr, &kRootOptions}, 0);
+  const Layout layout(nullptr, 0);
+  void* memory = ::operator new(layout.bytes, layout.alignment);
+  auto* root =
+      ::new (memory) ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, &kRootOptions}, layout);
   root->extras().on_stopped = std::move(on_stopped);
-  root->children();
   root->MarkSignal(kStartSignal);
   root->MailboxCell::Start();
   return CellPtr<ActorCell>::Adopt(root);
 }
 
 StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequest& request) {
-  Status valid = ValidateName(request.name);
-  if (valid.ok() && parent->core().stopping()) {
-    valid = absl::UnavailableError("spawn: the system is stopping");
-  }
-  if (!valid.ok()) {
-    if (request.arguments != nullptr) request.factory->destroy_arguments(request.arguments);
-    return valid;
-  }
-  const ActorClass& actor_class = *request.actor_class;
-  const size_t offset = ObjectOffset(request.name.size(), actor_class.alignment);
-  void* memory =
-      ::operator new(offset + actor_class.bytes,
-                     std::align_val_t{std::max(actor_class.alignment, alignof(ActorCell))});
+  if (Status valid = ValidateName(request.name); !valid.ok()) return valid;
+  if (parent->core().stopping()) return absl::UnavailableError("spawn: the system is stopping");
+  const Layout layout(request.factory, request.name.size());
+  void* memory = ::operator new(layout.bytes, layout.alignment);
   auto cell = CellPtr<ActorCell>::Adopt(::new (memory) ActorCell(
-      &parent->core(), CellPtr<ActorCell>::Share(parent), request, offset));
+      &parent->core(), CellPtr<ActorCell>::Share(parent), request, layout));
+  if (request.factory->arguments_bytes != 0) {
+    request.factory->keep_arguments(cell->arguments(), request.arguments);
+    cell->has_arguments_ = true;
+  }
   cell->MarkSignal(kStartSignal);
   // From here others can find it and send; it is not idle, so nobody schedules it but Start().
-  if (Status added = parent->children().Add(cell.get()); !added.ok()) return added;
+  if (Status added = parent->extras().children.Add(cell.get()); !added.ok()) return added;
   cell->Start();
   return cell;
 }
 
 ActorCell::Extras& ActorCell::extras() {
-  if (extras_ == nullptr) extras_ = std::make_unique<Extras>();
-  return *extras_;
-}
-
-Children& ActorCell::children() {
-  Children* have = children_if_any();
+  Extras* have = extras_if_any();
   if (have != nullptr) return *have;
-  auto* made = new Children;
-  if (children_.compare_exchange_strong(have, made, std::memory_order_acq_rel)) return *made;
+  auto* made = new Extras;
+  if (extras_.compare_exchange_strong(have, made, std::memory_order_acq_rel)) return *made;
   delete made;
   return *have;
 }
@@ -126,9 +125,9 @@ CellPtr<ActorCell> ActorCell::Find(std::string_view path) {
   CellPtr<ActorCell> cell = CellPtr<ActorCell>::Share(this);
   while (!path.empty()) {
     const size_t slash = std::min(path.find('/'), path.size());
-    Children* below = cell->children_if_any();
-    if (below == nullptr) return {};
-    cell = below->Find(path.substr(0, slash));
+    Extras* have = cell->extras_if_any();
+    if (have == nullptr) return {};
+    cell = have->children.Find(path.substr(0, slash));
     if (!cell) return {};
     path.remove_prefix(std::min(slash + 1, path.size()));
   }
@@ -150,24 +149,22 @@ After ActorCell::OnSignals(Turn& turn, uint32_t bits) {
 }
 
 After ActorCell::Construct(Turn& turn) {
-  if (class_ == nullptr) {
+  if (factory_ == nullptr) {
     state_ = State::kRunning;
     return After::kGoOn;
   }
   const bool last = supervision_ == Supervision::kStop || !factory_->repeatable;
   turn.constructing = this;
   Status status = RunGuarded(turn, [&](Context&) {
-    factory_->construct(object(), arguments_, last);
+    factory_->construct(object(), arguments(), last);
     return absl::OkStatus();
   });
   turn.constructing = nullptr;
-  if (last && arguments_ != nullptr) {
-    factory_->destroy_arguments(std::exchange(arguments_, nullptr));
-  }
+  if (last) DropArguments();
   has_object_ = status.ok();
-  if (status.ok() && class_->on_start != nullptr) {
-    status =
-        RunGuarded(turn, [&](Context& context) { return class_->on_start(object(), context); });
+  if (status.ok() && actor_class().on_start != nullptr) {
+    status = RunGuarded(
+        turn, [&](Context& context) { return actor_class().on_start(object(), context); });
   }
   if (!status.ok()) return Fail(turn, status);
   state_ = State::kRunning;
@@ -176,7 +173,7 @@ After ActorCell::Construct(Turn& turn) {
 }
 
 After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
-  const Thunk thunk = class_ == nullptr ? nullptr : class_->handlers->Find(*envelope);
+  const Thunk thunk = factory_ == nullptr ? nullptr : actor_class().handlers->Find(*envelope);
   if (thunk == nullptr) {
     DropEnvelope(envelope, absl::NotFoundError(absl::StrCat(Path(), " knows no such message")));
     return After::kGoOn;
@@ -198,23 +195,22 @@ After ActorCell::Fail(Turn& turn, const Status& why) {
   }
   if (!pause.has_value()) {
     core().logger().Log(LogLevel::kError, "actor failed and stops",
-                        {{"actor", path}, {"class", class_->name}, {"why", why.ToString()}});
+                        {{"actor", path}, {"class", actor_class().name}, {"why", why.ToString()}});
     return BeginStop(turn);
   }
   core().logger().Log(LogLevel::kWarn, "actor failed and restarts",
                       {{"actor", path},
-                       {"class", class_->name},
+                       {"class", actor_class().name},
                        {"why", why.ToString()},
                        {"pause_ms", std::chrono::ceil<std::chrono::milliseconds>(*pause).count()}});
   state_ = State::kRestarting;
   extras().next_pause = *pause;
-  Children* below = children_if_any();
-  if (below == nullptr || below->StopAll()) BeginRestartPause(turn);
+  if (extras().children.StopAll()) BeginRestartPause(turn);
   return After::kGoOn;
 }
 
 void ActorCell::BeginRestartPause(Turn& turn) {
-  if (Children* below = children_if_any(); below != nullptr) below->Reopen();
+  extras().children.Reopen();
   const Time due = turn.worker->ReadClock() + extras().next_pause;
   extras().pause =
       CellTimer::Arm(*turn.worker, due, CellPtr<MailboxCell>::Share(this), kRestartSignal);
@@ -229,16 +225,17 @@ After ActorCell::ChildrenGone(Turn& turn) {
 After ActorCell::BeginStop(Turn& turn) {
   state_ = State::kStopping;
   StopTimers();
-  Children* below = children_if_any();
-  if (below == nullptr || below->StopAll()) return FinishStop(turn);
+  // Without extras nobody has spawned a child, and from this turn on nobody will.
+  Extras* have = extras_if_any();
+  if (have == nullptr || have->children.StopAll()) return FinishStop(turn);
   return After::kGoOn;
 }
 
 After ActorCell::FinishStop(Turn& turn) {
-  if (has_object_ && class_->on_stop != nullptr) {
+  if (has_object_ && actor_class().on_stop != nullptr) {
     turn.cancellable = false;  // OnStop may still ask
-    Status status =
-        RunGuarded(turn, [&](Context& context) { return class_->on_stop(object(), context); });
+    Status status = RunGuarded(
+        turn, [&](Context& context) { return actor_class().on_stop(object(), context); });
     if (!status.ok()) {
       core().logger().Log(LogLevel::kError, "OnStop failed",
                           {{"actor", Path()}, {"why", status.ToString()}});
@@ -250,7 +247,7 @@ After ActorCell::FinishStop(Turn& turn) {
   if (parent_) {
     // The parent's count goes last: this cell may be gone when Release() returns.
     CellPtr<ActorCell> parent = parent_;
-    if (parent->children().Remove(this)) parent->Signal(kChildrenGoneSignal);
+    if (parent->extras().children.Remove(this)) parent->Signal(kChildrenGoneSignal);
     Release();
   } else {
     extras().on_stopped();
@@ -259,22 +256,23 @@ After ActorCell::FinishStop(Turn& turn) {
 }
 
 void ActorCell::StopTimers() {
-  if (extras_ == nullptr) return;
-  extras_->timers.CancelAll();
-  if (extras_->pause != nullptr) std::exchange(extras_->pause, nullptr)->Retire();
-  if (extras_->idle != nullptr) std::exchange(extras_->idle, nullptr)->Retire();
+  Extras* have = extras_if_any();
+  if (have == nullptr) return;
+  have->timers.CancelAll();
+  if (have->pause != nullptr) std::exchange(have->pause, nullptr)->Retire();
+  if (have->idle != nullptr) std::exchange(have->idle, nullptr)->Retire();
 }
 
 void ActorCell::DestroyObject() {
   if (!std::exchange(has_object_, false)) return;
-  class_->destroy(object());
+  actor_class().destroy(object());
 }
 
 void ActorCell::OnTurnEnd(Turn& turn) {
   if (passivate_ms_ == 0 || !std::exchange(had_message_, false)) return;
   extras().last_active = turn.worker->ReadClock();
-  if (extras_->idle == nullptr) {
-    ArmIdle(turn, extras_->last_active + std::chrono::milliseconds(passivate_ms_));
+  if (extras().idle == nullptr) {
+    ArmIdle(turn, extras().last_active + std::chrono::milliseconds(passivate_ms_));
   }
 }
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,7 +53,10 @@ class ActorCell final : public MailboxCell {
 
   // On the actor's own turn.
   ActorTimers& timers() { return extras().timers; }
-  ActorTimers* timers_if_any() { return extras_ == nullptr ? nullptr : &extras_->timers; }
+  ActorTimers* timers_if_any() {
+    Extras* have = extras_if_any();
+    return have == nullptr ? nullptr : &have->timers;
+  }
   bool stopping() const { return state_ == State::kStopping; }
 
  protected:
@@ -69,7 +73,9 @@ class ActorCell final : public MailboxCell {
 
   enum class State : uint8_t { kStarting, kRunning, kRestarting, kStopping };
 
+  // Made when first needed; the children are everybody's, the rest belongs to the actor's turn.
   struct Extras {
+    Children children;
     ActorTimers timers;
     RestartBudget restarts;
     Duration next_pause{};
@@ -79,12 +85,25 @@ class ActorCell final : public MailboxCell {
     std::function<void()> on_stopped;  // the root's
   };
 
+  // Behind the cell, in one allocation: the name, the kept arguments, the object.
+  struct Layout {
+    Layout(const ActorFactory* factory, size_t name_bytes);
+    size_t arguments;
+    size_t object;
+    size_t bytes;
+    std::align_val_t alignment;
+  };
+
   ActorCell(SystemCore* core, CellPtr<ActorCell> parent, const SpawnRequest& request,
-            size_t object_offset);
+            const Layout& layout);
   ~ActorCell() override;
 
-  static size_t ObjectOffset(size_t name_bytes, size_t alignment);
   char* name_begin() const { return reinterpret_cast<char*>(const_cast<ActorCell*>(this) + 1); }
+  void* arguments() {
+    return reinterpret_cast<char*>(this) + Layout(factory_, name_bytes_).arguments;
+  }
+  const ActorClass& actor_class() const { return *factory_->actor_class; }
+  void DropArguments();
   void* object() { return reinterpret_cast<char*>(this) + object_offset_; }
 
   After Construct(Turn& turn);
@@ -98,21 +117,19 @@ class ActorCell final : public MailboxCell {
   bool Idle(Turn& turn);
   void ArmIdle(Turn& turn, Time due);
   Extras& extras();
-  Children& children();
-  Children* children_if_any() const { return children_.load(std::memory_order_acquire); }
+  Extras* extras_if_any() const { return extras_.load(std::memory_order_acquire); }
 
-  const ActorClass* const class_;  // null: the root
-  const ActorFactory* const factory_;
-  void* arguments_;
-  const CellPtr<ActorCell> parent_;
-  std::unique_ptr<Extras> extras_;
-  std::atomic<Children*> children_{nullptr};
-  const uint32_t passivate_ms_;
-  const uint16_t object_offset_;
+  // The small ones first: they fill the base's tail.
   const uint8_t name_bytes_;
   const Supervision supervision_;
+  const uint32_t passivate_ms_;
+  const ActorFactory* const factory_;  // null: the root
+  const CellPtr<ActorCell> parent_;
+  std::atomic<Extras*> extras_{nullptr};
+  const uint32_t object_offset_;
   State state_ = State::kStarting;
   bool has_object_ = false;
+  bool has_arguments_ = false;
   bool had_message_ = false;
 };
 

@@ -6,6 +6,8 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include "mailbox/magazine.h"
+
 namespace quern::internal {
 
 CallChain::CallChain(Cell* asker, std::string remote_path, CallChain* outer)
@@ -20,6 +22,12 @@ CallChain::CallChain(Cell* asker, std::string remote_path, CallChain* outer)
 
 CallChain::~CallChain() {
   if (asker_ != nullptr) asker_->Release();
+}
+
+void* CallChain::operator new(size_t bytes) { return AllocateBlock(bytes, BlockClassFor(bytes)); }
+
+void CallChain::operator delete(void* memory, size_t bytes) {
+  FreeBlockMemory(memory, BlockClassFor(bytes));
 }
 
 CallChain* CallChain::Local(Cell* asker, CallChain* outer) {

@@ -34,6 +34,10 @@ class CallChain {
   // The first asker first.
   std::vector<std::string> Paths() const;
 
+  // One an asking turn: from the worker's magazines.
+  static void* operator new(size_t bytes);
+  static void operator delete(void* memory, size_t bytes);
+
  private:
   CallChain(Cell* asker, std::string remote_path, CallChain* outer);
   ~CallChain();

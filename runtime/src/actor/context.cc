@@ -39,12 +39,12 @@ internal::Cell* Context::cell() const { return turn_->cell; }
 namespace internal {
 
 StatusOr<CellPtr<Cell>> SpawnActor(SystemCore* core, Cell* parent, const SpawnRequest& request) {
-  if (core->stopped()) {
-    if (request.arguments != nullptr) request.factory->destroy_arguments(request.arguments);
-    return absl::UnavailableError("spawn: the system has stopped");
-  }
+  if (core->stopped()) return absl::UnavailableError("spawn: the system has stopped");
   // What a grain spawns stands under the root: activations have no children.
   auto* actor = dynamic_cast<ActorCell*>(parent);
+  if (actor != nullptr && actor->stopping()) {
+    return absl::UnavailableError("spawn: " + actor->Path() + " is stopping");
+  }
   auto cell = ActorCell::Spawn(actor != nullptr ? actor : &core->root(), request);
   if (!cell.ok()) return cell.status();
   return CellPtr<Cell>::Adopt(cell->release());

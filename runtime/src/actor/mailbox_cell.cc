@@ -125,46 +125,8 @@ void MailboxCell::Signal(uint32_t bits) {
   if ((bits & kStopSignal) != 0) CancelParkedWait();
 }
 
-bool MailboxCell::RunOnTurn(Task task) {
-  auto* node = new TaskNode{nullptr, std::move(task)};
-  TaskNode* head = tasks_.load(std::memory_order_relaxed);
-  do {
-    if (head == kTasksClosed) {
-      delete node;
-      return false;
-    }
-    node->next = head;
-  } while (!tasks_.compare_exchange_weak(head, node, std::memory_order_seq_cst));
-  Signal(kTaskSignal);
-  return true;
-}
-
-MailboxCell::TaskNode* MailboxCell::TakeTasks(TaskNode* leave) {
-  TaskNode* newest = tasks_.exchange(leave, std::memory_order_seq_cst);
-  TaskNode* oldest = nullptr;
-  if (newest == kTasksClosed) return nullptr;
-  while (newest != nullptr) {
-    TaskNode* next = std::exchange(newest->next, oldest);
-    oldest = std::exchange(newest, next);
-  }
-  return oldest;
-}
-
 After MailboxCell::RunSignals(Turn& turn) {
-  const uint32_t bits = signals_.exchange(0, std::memory_order_seq_cst);
-  if ((bits & ~kTaskSignal) != 0 && OnSignals(turn, bits & ~kTaskSignal) == After::kEnded) {
-    return After::kEnded;
-  }
-  TaskNode* task = TakeTasks(nullptr);
-  while (task != nullptr) {
-    std::unique_ptr<TaskNode> owned(std::exchange(task, task->next));
-    owned->task(turn);
-    if (!closed()) continue;
-    // The task ended the cell: the rest goes with it.
-    while (task != nullptr) delete std::exchange(task, task->next);
-    return After::kEnded;
-  }
-  return After::kGoOn;
+  return OnSignals(turn, signals_.exchange(0, std::memory_order_seq_cst));
 }
 
 void MailboxCell::RunTurn(Worker& worker) {
@@ -207,10 +169,10 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
       FreeSpent(spent);
       continue;
     }
-    spent_ = spent;
+    turn.spent = spent;
     const After after = OnMessage(turn, envelope);
     if (after == After::kEnded) return TurnEnd::kGone;
-    FreeSpent(std::exchange(spent_, nullptr));
+    FreeSpent(std::exchange(turn.spent, nullptr));
     if (++handled % kClockEveryMessages == 0) {
       const Time now = turn.worker->ReadClock();
       if (started == kNever) started = now;
@@ -230,7 +192,7 @@ bool MailboxCell::HasMessages() const {
   return node != nullptr;
 }
 
-Envelope* MailboxCell::Detach(Envelope* envelope) {
+Envelope* MailboxCell::Detach(Turn& turn, Envelope* envelope) {
   // A node with a successor is written by no producer any more, so its predecessor may skip it.
   MailboxNode* next = envelope->next.load(std::memory_order_acquire);
   if (next == nullptr) {
@@ -238,7 +200,7 @@ Envelope* MailboxCell::Detach(Envelope* envelope) {
     while ((next = envelope->next.load(std::memory_order_acquire)) == nullptr) {
     }
   }
-  mailbox_.PutBack(std::exchange(spent_, nullptr), next);
+  mailbox_.PutBack(std::exchange(turn.spent, nullptr), next);
   envelope->flags &= static_cast<uint8_t>(~Envelope::kQueued);
   return envelope;
 }
@@ -289,22 +251,16 @@ Status MailboxCell::RunGuarded(Turn& turn, const std::function<Status(Context&)>
 
 void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) {
   closed_.store(true, std::memory_order_seq_cst);
-  for (TaskNode* task = TakeTasks(kTasksClosed); task != nullptr;) {
-    delete std::exchange(task, task->next);
-  }
-  FreeSpent(std::exchange(spent_, nullptr));
-  (void)turn;
+  FreeSpent(std::exchange(turn.spent, nullptr));
   do {
-    while (MailboxNode* node = mailbox_.Pop(&spent_)) {
+    while (MailboxNode* node = mailbox_.Pop(&turn.spent)) {
       auto* envelope = static_cast<Envelope*>(node);
-      if (envelope->is_nudge()) {
-        FreeSpent(std::exchange(spent_, nullptr));
-      } else if (sink == nullptr) {
-        Refuse(envelope);
-        FreeSpent(std::exchange(spent_, nullptr));
-      } else {
-        sink(Detach(envelope));
+      if (!envelope->is_nudge() && sink != nullptr) {
+        sink(Detach(turn, envelope));
+        continue;
       }
+      if (!envelope->is_nudge()) Refuse(envelope);
+      FreeSpent(std::exchange(turn.spent, nullptr));
     }
   } while (!mailbox_.TryIdle());
 }
@@ -312,7 +268,7 @@ void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) 
 bool MailboxCell::BeginPark(Turn& turn, Waiter* waiter) {
   if (turn.cancelled) return false;
   turn.parked_on = waiter;
-  turn_ = &turn;
+  parked_turn_ = &turn;
   parked_worker_.store(turn.worker, std::memory_order_seq_cst);
   if ((signals_.load(std::memory_order_seq_cst) & kStopSignal) == 0) return true;
   turn.cancelled = true;
@@ -321,9 +277,8 @@ bool MailboxCell::BeginPark(Turn& turn, Waiter* waiter) {
 }
 
 void MailboxCell::EndPark() {
-  parked_worker_.store(nullptr, std::memory_order_seq_cst);
-  turn_->parked_on = nullptr;
-  turn_ = nullptr;
+  parked_turn_->parked_on = nullptr;
+  parked_worker_.store(nullptr, std::memory_order_release);
 }
 
 void MailboxCell::CancelParkedWait() {
@@ -339,8 +294,8 @@ void MailboxCell::CancelParkedWait() {
     MailboxCell& cell = *owned->cell;
     // Parked elsewhere by now, or not at all: then its turn sees the signal by itself.
     if (cell.parked_worker_.load(std::memory_order_seq_cst) != &here) return;
-    cell.turn_->cancelled = true;
-    cell.turn_->parked_on->Resume(Waiter::Outcome::kCancelled);
+    cell.parked_turn_->cancelled = true;
+    cell.parked_turn_->parked_on->Resume(Waiter::Outcome::kCancelled);
   };
   worker->Post(item);
 }

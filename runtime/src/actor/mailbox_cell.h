@@ -3,15 +3,14 @@
 //
 // Everything that happens to the thing inside happens on its own turn: at most one turn of a cell
 // runs at a time, on whichever worker scheduled it, and a turn that suspends stays on its fiber and
-// worker until it ends. Order inside a turn: signals, then tasks, then messages; at most
-// kTurnMessagesMax messages or kTurnTimeMax, then the cell goes to the back of the queue.
+// worker until it ends. Order inside a turn: signals, then messages; at most kTurnMessagesMax
+// messages or kTurnTimeMax, then the cell goes to the back of the queue.
 //
 //   Post(envelope)     a message; thread-safe
 //   Signal(bits)       idempotent bits, no memory: stop, child gone, ...; thread-safe
-//   RunOnTurn(task)    a closure for the cell's own turn; thread-safe
 //
 // Lifetime: the cell must be held (by its parent's table, by the grain host) until its turn has
-// called Close() and OnSignals/OnTask/OnMessage has returned kEnded; the turn touches nothing of it
+// called Close() and OnSignals/OnMessage has returned kEnded; the turn touches nothing of it
 // afterwards. Refs may hold it longer: a closed cell answers by itself.
 
 #ifndef QUERN_RUNTIME_SRC_ACTOR_MAILBOX_CELL_H_
@@ -41,11 +40,8 @@ enum class After : uint8_t {
 
 class MailboxCell : public Cell {
  public:
-  using Task = std::function<void(Turn&)>;
-
   // Bits of Signal(); the low 16 are the runtime's, the others free for each kind of cell.
   static constexpr uint32_t kStopSignal = 1;  // cancels a parked, cancellable wait at once
-  static constexpr uint32_t kTaskSignal = 2;  // set by RunOnTurn
   static constexpr uint32_t kOwnSignals = 1u << 16;
 
   // A closed cell: kStopped, an ask is answered UNAVAILABLE, a tell dead-lettered. An ask whose
@@ -54,10 +50,6 @@ class MailboxCell : public Cell {
 
   // Sets `bits` and sees that a turn looks at them. Nothing on a closed cell.
   void Signal(uint32_t bits);
-
-  // Runs `task` on the cell's own turn, before messages. False, and the task destroyed, when the
-  // cell is closed; a task queued when it closes is destroyed unrun.
-  bool RunOnTurn(Task task);
 
   bool closed() const { return closed_.load(std::memory_order_acquire); }
   SystemCore& core() const { return *core_; }
@@ -89,13 +81,13 @@ class MailboxCell : public Cell {
   virtual void OnTurnEnd(Turn&) {}
 
   // Whether messages may be popped now: while false (a restart's backoff, a stop that waits for
-  // children, a fence) they stay in the mailbox, signals and tasks still run. When it turns true
+  // children, a fence) they stay in the mailbox, signals are still seen. When it turns true
   // outside the cell's own turn, Signal() the cell.
   virtual bool Accepting() const { return true; }
 
   // Takes the envelope that OnMessage was given out of the mailbox: to keep it, or to post it to
-  // another cell. Before any suspension of that OnMessage.
-  Envelope* Detach(Envelope* envelope);
+  // another cell.
+  Envelope* Detach(Turn& turn, Envelope* envelope);
 
   // Begins a handler, runs `thunk` on `self`, answers and ends the envelope. An exception of the
   // handler comes back as a Status (UNKNOWN, with its what()), after the ask was answered with it.
@@ -107,8 +99,8 @@ class MailboxCell : public Cell {
 
   // No further message is accepted: what is queued is refused (asks answered UNAVAILABLE, tells
   // dead-lettered), or handed to `sink` in order, each an envelope of its own (a grain's messages
-  // are routed again); tasks are destroyed. Latecomers are refused. On the cell's own turn, once;
-  // the caller then returns kEnded (from a task: just returns).
+  // are routed again). Latecomers are refused. On the cell's own turn, once; the caller then
+  // returns kEnded.
   void Close(Turn& turn, const std::function<void(Envelope*)>& sink = nullptr);
 
   // Messages are waiting. On the cell's own turn.
@@ -120,10 +112,6 @@ class MailboxCell : public Cell {
  private:
   friend class CellList;
   friend class Waiter;
-  struct TaskNode {
-    TaskNode* next;
-    Task task;
-  };
 
   enum class TurnEnd : uint8_t { kGone, kBudgetUsed };
 
@@ -134,25 +122,22 @@ class MailboxCell : public Cell {
   void Refuse(Envelope* envelope);
   void DrainClosed();
   void FreeSpent(MailboxNode* spent);
-  TaskNode* TakeTasks(TaskNode* leave);
   // Around a cancellable wait of the turn; false: the actor has been asked to stop, do not wait.
   bool BeginPark(Turn& turn, Waiter* waiter);
   void EndPark();
   void CancelParkedWait();
 
-  static inline TaskNode closed_tasks_{};
-  static constexpr TaskNode* kTasksClosed = &closed_tasks_;
-
+  // Ordered for size: the first fills the tail of Cell, the last leave theirs to the kinds.
+  std::atomic<uint32_t> signals_{0};
   SystemCore* const core_;
   MailboxNode first_stub_;
   Mailbox mailbox_;
-  MailboxNode* spent_ = nullptr;     // owner only: freed after the message that replaced it
-  MailboxCell* run_next_ = nullptr;  // intrusive link of a run queue
-  std::atomic<TaskNode*> tasks_{nullptr};
   // Where the turn that is suspended in a cancellable wait lives; null otherwise.
   std::atomic<Worker*> parked_worker_{nullptr};
-  Turn* turn_ = nullptr;  // owner only: the turn that runs or is suspended
-  std::atomic<uint32_t> signals_{0};
+  union {
+    MailboxCell* run_next_ = nullptr;  // in a run queue
+    Turn* parked_turn_;                // while parked_worker_ is set: of that worker
+  };
   std::atomic<bool> closed_{false};
   // The turn ended with messages left (not Accepting()): the next signal schedules the cell.
   std::atomic<bool> dormant_{false};

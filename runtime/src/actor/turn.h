@@ -27,6 +27,7 @@ struct Turn {
   bool in_group = false;             // a FiberGroup's share of another turn, which cancels it
   // The cell under construction: its Actor base picks it up.
   MailboxCell* constructing = nullptr;
+  MailboxNode* spent = nullptr;  // freed after the message that replaced it as the mailbox's stub
 };
 
 // The running turn, or null: on a plain thread, or on a worker outside a turn.

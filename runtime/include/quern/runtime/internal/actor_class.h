@@ -80,50 +80,60 @@ constexpr ActorClass MakeActorClass() {
 template <typename A>
 inline constexpr ActorClass kActorClass = MakeActorClass<A>();
 
-// How an actor is made, and made again by a restart: the kept arguments behind two functions.
+// How an actor is made, and made again by a restart: its class, and its arguments as they are kept
+// beside it.
 struct ActorFactory {
-  // `last`: the arguments may be moved out. Constructs at `memory`; may throw.
-  void (*construct)(void* memory, void* arguments, bool last) = nullptr;
-  void (*destroy_arguments)(void* arguments) = nullptr;  // null: there are none
-  bool repeatable = true;                                // false: a restart becomes a stop
+  const ActorClass* actor_class;
+  size_t arguments_bytes;      // 0: there are none
+  size_t arguments_alignment;  // 1: there are none
+  bool repeatable;             // false: they cannot be copied, and a restart becomes a stop
+  // Constructs the kept arguments at `memory` from a std::tuple<Args&&...>; may throw.
+  void (*keep_arguments)(void* memory, void* forwarded);
+  void (*destroy_arguments)(void* kept);
+  // Constructs the actor at `memory`. `last`: the arguments may be moved out. May throw.
+  void (*construct)(void* memory, void* kept, bool last);
 };
+
+template <typename A, typename... Args>
+void ConstructActor(void* memory, void* kept, bool last) {
+  if constexpr (sizeof...(Args) == 0) {
+    ::new (memory) A();
+  } else {
+    auto& arguments = *static_cast<std::tuple<std::decay_t<Args>...>*>(kept);
+    if constexpr ((std::is_copy_constructible_v<std::decay_t<Args>> && ...)) {
+      if (!last) {
+        std::apply([&](const auto&... a) { ::new (memory) A(std::decay_t<Args>(a)...); },
+                   arguments);
+        return;
+      }
+    }
+    (void)last;
+    std::apply([&](auto&... a) { ::new (memory) A(std::move(a)...); }, arguments);
+  }
+}
 
 template <typename A, typename... Args>
 constexpr ActorFactory MakeActorFactory() {
   ActorFactory f{};
-  if constexpr (sizeof...(Args) == 0) {
-    f.construct = [](void* memory, void*, bool) { ::new (memory) A(); };
-  } else {
-    using Kept = std::tuple<Args...>;
-    constexpr bool kCopyable = (std::is_copy_constructible_v<Args> && ...);
-    f.repeatable = kCopyable;
-    f.construct = [](void* memory, void* arguments, bool last) {
-      Kept& kept = *static_cast<Kept*>(arguments);
-      if constexpr (kCopyable) {
-        if (!last) {
-          std::apply([&](const Args&... a) { ::new (memory) A(Args(a)...); }, kept);
-          return;
-        }
-      }
-      (void)last;
-      std::apply([&](Args&... a) { ::new (memory) A(std::move(a)...); }, kept);
+  f.actor_class = &kActorClass<A>;
+  f.arguments_alignment = 1;
+  f.repeatable = (std::is_copy_constructible_v<std::decay_t<Args>> && ...);
+  f.construct = &ConstructActor<A, Args...>;
+  if constexpr (sizeof...(Args) != 0) {
+    using Kept = std::tuple<std::decay_t<Args>...>;
+    f.arguments_bytes = sizeof(Kept);
+    f.arguments_alignment = alignof(Kept);
+    f.keep_arguments = [](void* memory, void* forwarded) {
+      std::apply([&](Args&&... a) { ::new (memory) Kept(std::forward<Args>(a)...); },
+                 std::move(*static_cast<std::tuple<Args&&...>*>(forwarded)));
     };
-    f.destroy_arguments = [](void* arguments) { delete static_cast<Kept*>(arguments); };
+    f.destroy_arguments = [](void* kept) { std::destroy_at(static_cast<Kept*>(kept)); };
   }
   return f;
 }
 
 template <typename A, typename... Args>
 inline constexpr ActorFactory kActorFactory = MakeActorFactory<A, Args...>();
-
-template <typename... Args>
-void* KeepArguments(Args&&... args) {
-  if constexpr (sizeof...(Args) == 0) {
-    return nullptr;
-  } else {
-    return new std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...);
-  }
-}
 
 // The sentence that the compiler prints.
 template <typename Actor, typename... Arguments>

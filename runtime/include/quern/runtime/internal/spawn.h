@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -21,9 +22,8 @@ class SystemCore;
 
 struct SpawnRequest {
   std::string_view name;
-  const ActorClass* actor_class;
   const ActorFactory* factory;
-  void* arguments;  // owned
+  void* arguments;  // a std::tuple<Args&&...>
   const SpawnOptions* options;
 };
 
@@ -38,10 +38,9 @@ StatusOr<Ref<typename A::Api>> Spawn(SystemCore* core, Cell* parent, const Spawn
     this_actor_cannot_be_constructed_from_these_arguments<A, std::decay_t<Args>...>();
     return Status();
   } else {
+    std::tuple<Args&&...> forwarded(std::forward<Args>(args)...);
     StatusOr<CellPtr<Cell>> cell =
-        SpawnActor(core, parent,
-                   {name, &kActorClass<A>, &kActorFactory<A, std::decay_t<Args>...>,
-                    KeepArguments(std::forward<Args>(args)...), &options});
+        SpawnActor(core, parent, {name, &kActorFactory<A, Args...>, &forwarded, &options});
     if (!cell.ok()) return cell.status();
     return Ref<typename A::Api>::FromCell(*std::move(cell));
   }
