@@ -14,6 +14,17 @@ struct Counter : quern::Actor<CounterApi> {
   int64_t total = 0;
 };
 
+// A message may carry a Ref to the Api that it is one of.
+struct PlayerApi;
+struct Meet {
+  quern::Ref<PlayerApi> peer;
+};
+struct PlayerApi : quern::Protocol<bool(Meet)> {};
+
+struct Player : quern::Actor<PlayerApi> {
+  bool On(const Meet& m) { return m.peer.Ask(Meet{Self()}).value_or(false); }
+};
+
 int64_t Count(quern::System& system) {
   system.Spawn<Counter>("counter").value().Tell(int64_t{1});
   return system.Grain<CounterApi>("page/home").Ask(int64_t{1}).value();

@@ -76,11 +76,12 @@ class Ref {
   // Failure codes: NOT_FOUND empty Ref or nothing of that kind; UNAVAILABLE surely not run;
   // DEADLINE_EXCEEDED outcome unknown; CANCELLED the asking actor is stopping; FAILED_PRECONDITION
   // ask_cycle; UNKNOWN the handler threw; else what the handler returned. Suspends.
-  template <typename M>
-    requires Accepts<Api, M>
+  // (A is looked into at the call alone: a message may carry a Ref to the Api that it is one of.)
+  template <typename M, typename A = Api>
+    requires Accepts<A, M>
   auto Ask(M&& message, Duration timeout = internal::kDefaultTimeout) const
-      -> internal::ReplySlot<ReplyOf<Api, M>> {
-    using R = ReplyOf<Api, M>;
+      -> internal::ReplySlot<ReplyOf<A, M>> {
+    using R = ReplyOf<A, M>;
     internal::ReplyMemory<R> reply;
     Status status;
     if (internal::AskAndWait(cell_.get(), Envelop(std::forward<M>(message), /*ask=*/true),
