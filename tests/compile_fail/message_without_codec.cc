@@ -1,4 +1,5 @@
-// A grain may live on another node, so each of its messages needs a quern::Codec; this one has none.
+// A grain may live on another node, so each of its messages needs a quern::Codec; this one has
+// none.
 
 #include <string_view>
 
