@@ -25,7 +25,11 @@ constexpr std::string_view kServe = "--serve";
 }  // namespace
 
 Peer::Peer(const std::string& name) {
-  io = *remoting::AsioIo::Start({.name = name});
+  remoting::AsioIo::Options io_options{.name = name};
+  if (const char* spin = std::getenv("QUERN_BENCH_SPIN_US"); spin != nullptr) {
+    io_options.spin = std::chrono::microseconds(std::atoi(spin));
+  }
+  io = *remoting::AsioIo::Start(io_options);
   remoting::Network::Options options;
   options.identity.cluster_id = "bench";
   options.identity.node_id = name;

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +14,6 @@
 #include <filesystem>
 #include <future>
 #include <memory>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,8 +41,7 @@ struct Node final : public NetworkHandler {
     options.identity.cluster_id = cluster;
     options.identity.node_id = name;
     // From the kernel each time: a forked process has a copy of SystemRandom's state.
-    std::random_device kernel;
-    for (uint8_t& byte : options.identity.process_id) byte = static_cast<uint8_t>(kernel());
+    EXPECT_EQ(::getrandom(options.identity.process_id.data(), 16, 0), 16);
     options.listen_address = listen;
     options.handshake_timeout = handshake_timeout;
     io->Run([&] {

@@ -1,6 +1,7 @@
 #include "quern/remoting/asio_io.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -29,6 +30,22 @@ using boost::system::error_code;
 
 constexpr Duration kDelayMax = std::chrono::hours(24 * 365);
 constexpr size_t kThreadNameBytes = 15;
+
+// A yield that takes longer has let another thread run: the core is wanted.
+constexpr Duration kYieldedAway = std::chrono::microseconds(10);
+
+// Whether to spin before a sleep: after each spin in vain, only at half as many sleeps as before.
+class SpinHistory {
+ public:
+  bool WorthIt() { return waits_++ % interval_ == 0; }
+  void OnFound() { interval_ = std::max(interval_ / 2, 1u); }
+  void OnInVain() { interval_ = std::min(interval_ * 2, kIntervalMax); }
+
+ private:
+  static constexpr uint32_t kIntervalMax = 256;
+  uint32_t interval_ = 1;
+  uint32_t waits_ = 0;
+};
 
 }  // namespace
 
@@ -139,22 +156,34 @@ class AsioIo::Impl {
     boost::asio::post(io_, [this] { RunPosted(); });
   }
 
-  // Sleeps only after it has found nothing for a while.
   void Loop() {
     io_thread_.store(std::this_thread::get_id());
-    SteadyTime last_work = std::chrono::steady_clock::now();
     while (!io_.stopped()) {
       const bool worked = io_.poll() > 0;
       ArmIfAsked();
-      const SteadyTime now = std::chrono::steady_clock::now();
-      if (worked) {
-        last_work = now;
-      } else if (now - last_work >= options_.spin) {
-        io_.run_one();
-        ArmIfAsked();
-        last_work = std::chrono::steady_clock::now();
-      }
+      if (worked || SpinFindsWork()) continue;
+      io_.run_one();
+      ArmIfAsked();
     }
+  }
+
+  // Looks for work for a moment, unless that has been in vain lately or someone else wants the
+  // core.
+  bool SpinFindsWork() {
+    if (options_.spin <= Duration::zero() || !spin_.WorthIt()) return false;
+    const SteadyTime begin = std::chrono::steady_clock::now();
+    for (SteadyTime now = begin; now - begin < options_.spin;) {
+      ::sched_yield();
+      if (io_.poll() > 0 || io_.stopped()) {
+        ArmIfAsked();
+        spin_.OnFound();
+        return true;
+      }
+      const SteadyTime then = std::exchange(now, std::chrono::steady_clock::now());
+      if (now - then > kYieldedAway) break;
+    }
+    spin_.OnInVain();
+    return false;
   }
 
   void RunPosted() {
@@ -218,6 +247,7 @@ class AsioIo::Impl {
   std::thread thread_;
   std::atomic<std::thread::id> io_thread_{};
   std::vector<Closure> running_;  // I/O thread only
+  SpinHistory spin_;              // I/O thread only
 
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

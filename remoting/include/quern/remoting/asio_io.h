@@ -35,7 +35,8 @@ class AsioIo final : public Executor {
   struct Options {
     std::string name = "quern-io";  // of the thread; the kernel shows 15 bytes of it
     // How long the thread looks for more before it sleeps. A wake-up across cores costs more than
-    // most exchanges, so a conversation that pauses shorter than this never pays it.
+    // most exchanges, so a conversation that pauses shorter than this never pays it. It learns:
+    // where spinning is in vain, or others want the core, it soon sleeps at once. 0 never spins.
     Duration spin = std::chrono::microseconds(50);
   };
 
