@@ -14,6 +14,7 @@ namespace {
 
 struct ProcStat {
   char state = '?';
+  uint64_t threads = 0;
   uint64_t start_time = 0;
 };
 
@@ -27,9 +28,15 @@ ProcStat ReadProcStat(uint64_t pid) {
   ProcStat stat;
   fields >> stat.state;
   std::string skipped;
-  for (int field = 4; field < 22; ++field) fields >> skipped;
-  fields >> stat.start_time;
+  for (int field = 4; field < 20; ++field) fields >> skipped;
+  fields >> stat.threads >> skipped >> stat.start_time;
   return fields ? stat : ProcStat{};
+}
+
+// The state is the main thread's alone, which may end before the others do: only a zombie that is
+// its own last thread runs no code any more.
+bool HasExited(const ProcStat& stat) {
+  return (stat.state == 'Z' || stat.state == 'X') && stat.threads <= 1;
 }
 
 std::string PidNamespace() {
@@ -56,8 +63,8 @@ bool ProcessIsGone(const Member& member, const ProcessIdentity& own) {
   if (member.pid == 0 || member.pid_start_time == 0) return false;
   if (kill(static_cast<pid_t>(member.pid), 0) != 0) return errno == ESRCH;
   const ProcStat stat = ReadProcStat(member.pid);
-  if (stat.state == 'Z' || stat.state == 'X') return stat.start_time == member.pid_start_time;
-  return stat.start_time != 0 && stat.start_time != member.pid_start_time;
+  if (stat.start_time == 0) return false;
+  return stat.start_time != member.pid_start_time || HasExited(stat);
 }
 
 }  // namespace quern::cluster

@@ -21,7 +21,8 @@ struct ProcessIdentity {
 ProcessIdentity OwnProcessIdentity();
 
 // True only if `member` ran in this boot and pid name space and no live process has its pid and
-// start time. A zombie has exited. False when in doubt. Reads /proc, some tens of microseconds.
+// start time. A zombie without live threads has exited. False when in doubt. Reads /proc, some tens
+// of microseconds.
 bool ProcessIsGone(const Member& member, const ProcessIdentity& own);
 
 }  // namespace quern::cluster
