@@ -2,7 +2,7 @@
 // test binary of each provider, which instantiates it with its own store:
 //
 //   INSTANTIATE_TEST_SUITE_P(Embedded, ControlPlaneConformance,
-//                            ::testing::Values(&EmbeddedHarness::Make));
+//                            ::testing::Values(Harness{"Embedded", &EmbeddedHarness::Make}));
 
 #ifndef QUERN_TESTS_CLUSTER_CONTROL_PLANE_CONFORMANCE_H_
 #define QUERN_TESTS_CLUSTER_CONTROL_PLANE_CONFORMANCE_H_
@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,13 +37,17 @@ class ControlPlaneHarness {
   virtual void Interrupt() = 0;
 };
 
-using HarnessFactory = std::unique_ptr<ControlPlaneHarness> (*)();
+struct Harness {
+  const char* name;
+  std::unique_ptr<ControlPlaneHarness> (*make)();
+};
+inline void PrintTo(const Harness& harness, std::ostream* out) { *out << harness.name; }
 
-class ControlPlaneConformance : public ::testing::TestWithParam<HarnessFactory> {
+class ControlPlaneConformance : public ::testing::TestWithParam<Harness> {
  protected:
   static constexpr Duration kTimeout = std::chrono::seconds(10);
 
-  std::unique_ptr<ControlPlaneHarness> harness_ = GetParam()();
+  std::unique_ptr<ControlPlaneHarness> harness_ = GetParam().make();
   std::unique_ptr<ControlPlane> plane_ = harness_->Connect();
 };
 

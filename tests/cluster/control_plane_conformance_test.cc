@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <set>
+#include <thread>
 
 namespace quern::cluster {
 namespace {
@@ -391,6 +392,24 @@ TEST_P(ControlPlaneConformance, EveryCallIsAnsweredOnceAlsoWhenThePlaneGoes) {
   plane_.reset();
 
   EXPECT_EQ(answers, 3 * kCalls);
+}
+
+TEST_P(ControlPlaneConformance, ThePlaneGoesOnlyAfterACallbackThatRunsHasReturned) {
+  std::promise<void> entered;
+  std::atomic<bool> leaving{false};
+  std::atomic<bool> returned{false};
+  plane_->Get(Table::kControl, "c.a", kTimeout, [&](StatusOr<Record>) {
+    entered.set_value();
+    while (!leaving) std::this_thread::yield();
+    returned = true;
+  });
+  entered.get_future().wait();
+
+  std::thread let_it_go([&] { leaving = true; });
+  plane_.reset();
+
+  EXPECT_TRUE(returned);
+  let_it_go.join();
 }
 
 }  // namespace

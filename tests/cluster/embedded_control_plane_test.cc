@@ -29,7 +29,7 @@ class EmbeddedHarness : public ControlPlaneHarness {
 };
 
 INSTANTIATE_TEST_SUITE_P(Embedded, ControlPlaneConformance,
-                         ::testing::Values(&EmbeddedHarness::Make));
+                         ::testing::Values(Harness{"Embedded", &EmbeddedHarness::Make}));
 
 class EmbeddedStateHarness {
  public:

@@ -26,7 +26,8 @@ class NatsHarness : public ControlPlaneHarness {
   const std::string cluster_ = SharedNatsServer::NewCluster();
 };
 
-INSTANTIATE_TEST_SUITE_P(Nats, ControlPlaneConformance, ::testing::Values(&NatsHarness::Make));
+INSTANTIATE_TEST_SUITE_P(Nats, ControlPlaneConformance,
+                         ::testing::Values(Harness{"Nats", &NatsHarness::Make}));
 
 class NatsStateHarness {
  public:

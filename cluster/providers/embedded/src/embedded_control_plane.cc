@@ -1,5 +1,6 @@
 #include "quern/cluster/embedded_control_plane.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "embedded_state.h"
@@ -48,20 +49,26 @@ void EmbeddedWatch::DeliverOne() {
   gate_.Run([&] { on_event_(event); });
 }
 
+uint64_t EmbeddedPlaneState::Register(EmbeddedReply at_timeout, Duration timeout, Done done) {
+  absl::MutexLock lock(&mutex_);
+  const uint64_t id = ++last_id_;
+  Outstanding& entry = outstanding_[id];
+  entry.done = std::move(done);
+  entry.at_timeout = std::move(at_timeout);
+  entry.timer = executor_.PostAfter(timeout, [weak = weak_from_this(), id] {
+    if (const auto self = weak.lock()) self->Resolve(id, nullptr);
+  });
+  return id;
+}
+
 void EmbeddedPlaneState::Submit(EmbeddedRequest request, EmbeddedReply at_timeout, Duration timeout,
                                 Done done) {
-  uint64_t id = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    id = ++last_id_;
-    Outstanding& entry = outstanding_[id];
-    entry.done = std::move(done);
-    entry.at_timeout = std::move(at_timeout);
-    entry.timer = executor_.PostAfter(timeout, [weak = weak_from_this(), id] {
-      if (const auto self = weak.lock()) self->Resolve(id, nullptr);
-    });
-  }
+  const uint64_t id = Register(std::move(at_timeout), timeout, std::move(done));
   store_->Accept(weak_from_this(), node_, id, std::move(request));
+}
+
+void EmbeddedPlaneState::Refuse(EmbeddedReply reply, Done done) {
+  Register(std::move(reply), Duration::zero(), std::move(done));
 }
 
 void EmbeddedPlaneState::Answer(uint64_t id, EmbeddedReply reply, uint64_t cuts, Duration latency) {
@@ -81,9 +88,12 @@ void EmbeddedPlaneState::Resolve(uint64_t id, EmbeddedReply* reply) {
     if (found == outstanding_.end()) return;
     entry = std::move(found->second);
     outstanding_.erase(found);
+    answering_.push_back(std::this_thread::get_id());
   }
   if (reply != nullptr) executor_.Cancel(entry.timer);
   entry.done(reply != nullptr ? std::move(*reply) : std::move(entry.at_timeout));
+  absl::MutexLock lock(&mutex_);
+  answering_.erase(std::ranges::find(answering_, std::this_thread::get_id()));
 }
 
 void EmbeddedPlaneState::Close() {
@@ -103,6 +113,12 @@ void EmbeddedPlaneState::Close() {
       entry.done(StatusOr<std::vector<Record>>(closed));
     }
   }
+  const auto others_are_out = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return std::ranges::all_of(
+        answering_, [](std::thread::id thread) { return thread == std::this_thread::get_id(); });
+  };
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(&others_are_out));
 }
 
 EmbeddedControlPlane::EmbeddedControlPlane(Executor& executor)
@@ -121,10 +137,10 @@ namespace {
 void SubmitCas(EmbeddedPlaneState& state, EmbeddedMutation mutation, Duration timeout,
                ControlPlane::CasCallback done) {
   if (Status valid = ValidateKey(mutation.key); !valid.ok()) {
-    state.executor().Post([done = std::move(done), why = std::string(valid.message())] {
-      done(CasResult{CasOutcome::kUnsent, 0, why});
-    });
-    return;
+    return state.Refuse(CasResult{CasOutcome::kUnsent, 0, std::string(valid.message())},
+                        [done = std::move(done)](EmbeddedReply reply) {
+                          done(std::get<CasResult>(std::move(reply)));
+                        });
   }
   state.Submit(std::move(mutation), CasResult{CasOutcome::kUnknown, 0, "no answer in time"},
                timeout, [done = std::move(done)](EmbeddedReply reply) {
@@ -137,7 +153,9 @@ void SubmitCas(EmbeddedPlaneState& state, EmbeddedMutation mutation, Duration ti
 void EmbeddedControlPlane::Get(Table table, std::string_view key, Duration timeout,
                                GetCallback done) {
   if (Status valid = ValidateKey(key); !valid.ok()) {
-    return state_->executor().Post([done = std::move(done), valid] { done(valid); });
+    return state_->Refuse(StatusOr<Record>(valid), [done = std::move(done)](EmbeddedReply reply) {
+      done(std::get<StatusOr<Record>>(std::move(reply)));
+    });
   }
   const Status late = absl::DeadlineExceededError("no answer in time");
   state_->Submit(EmbeddedRead{table, std::string(key), false}, StatusOr<Record>(late), timeout,

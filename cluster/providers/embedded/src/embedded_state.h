@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <variant>
 #include <vector>
 
@@ -75,11 +76,15 @@ class EmbeddedPlaneState : public std::enable_shared_from_this<EmbeddedPlaneStat
 
   void Submit(EmbeddedRequest request, EmbeddedReply at_timeout, Duration timeout, Done done);
 
+  // Answers from the executor without asking the store.
+  void Refuse(EmbeddedReply reply, Done done);
+
   // The answer of the store, given on connection `cuts`; ignored when the request has timed out or
   // the connection is gone.
   void Answer(uint64_t id, EmbeddedReply reply, uint64_t cuts, Duration latency);
 
-  // Answers all that is outstanding: the plane is being destroyed.
+  // Answers all that is outstanding and waits for the callbacks that run on other threads: the
+  // plane is being destroyed.
   void Close();
 
   const std::string& node() const { return node_; }
@@ -93,6 +98,7 @@ class EmbeddedPlaneState : public std::enable_shared_from_this<EmbeddedPlaneStat
     Executor::TimerId timer = 0;
   };
 
+  uint64_t Register(EmbeddedReply at_timeout, Duration timeout, Done done);
   void Resolve(uint64_t id, EmbeddedReply* reply);
 
   const std::shared_ptr<EmbeddedStoreState> store_;
@@ -101,6 +107,7 @@ class EmbeddedPlaneState : public std::enable_shared_from_this<EmbeddedPlaneStat
   absl::Mutex mutex_;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, Outstanding> outstanding_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread::id> answering_ ABSL_GUARDED_BY(mutex_);  // threads inside a callback
 };
 
 class EmbeddedStoreState : public std::enable_shared_from_this<EmbeddedStoreState> {
