@@ -86,7 +86,7 @@ void TellStartTime(int pipe_end) {
 }
 
 [[noreturn]] void LiveInASecondThread(int pipe_end) {
-  std::thread([] { PauseForEver(); }).detach();
+  const std::thread second([] { PauseForEver(); });
   TellStartTime(pipe_end);
   syscall(SYS_exit, 0);  // this thread alone; pthread_exit() would unwind into the test's frames
   PauseForEver();
