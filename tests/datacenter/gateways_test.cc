@@ -47,6 +47,7 @@ class ScriptedNetwork : public remoting::Network {
              std::function<void(remoting::ProbeResult)>) override {}
   void SetViewVersion(uint64_t) override {}
   void SetIncarnation(uint64_t) override {}
+  void SetSendingUntil(Time) override {}
   const remoting::NodeIdentity& identity() const override { return identity_; }
   remoting::NetworkStats stats() const override { return {}; }
   void Stop() override {}

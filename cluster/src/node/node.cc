@@ -285,6 +285,8 @@ void NodeImpl::Remove(const Member& member) {
 
 void NodeImpl::OnServingUntil(Time until) {
   port_.SetServingUntil(until);
+  // Once drained there is nobody left to be fenced, and the last answers still have to go out.
+  network_->SetSendingUntil(drained_ ? kNever : until);
   directory_->OnServingUntil(until);
   if (fence_timer_ != 0) executor().Cancel(std::exchange(fence_timer_, 0));
   const Duration left = until == Time::min() ? Duration::zero() : until - options_.clock->Now();

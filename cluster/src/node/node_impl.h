@@ -117,7 +117,7 @@ class NodeImpl : public Node,
 
   const NodeOptions options_;
   // Set a moment after the lease has run out: fails calls early. What keeps a fenced node from
-  // doing harm looks at the clock itself.
+  // doing harm, the grain host and the network, looks at the clock itself.
   std::atomic<bool> fenced_{false};
   System& system_;
   NetworkPort& port_;

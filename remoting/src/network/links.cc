@@ -70,6 +70,10 @@ void NetworkImpl::FlushUser(Link& link) {
 void NetworkImpl::SendUser(Channel& channel, OutboundUser& item, Time now) {
   const bool is_ask = item.request_id != 0;
   if (is_ask ? !requests_.Contains(item.request_id) : item.message.deadline <= now) return;
+  if (FencedAt(now)) {
+    counters_.user_messages_fenced.Add(1);
+    return FailUser(item, absl::UnavailableError("this node lost its lease before it could send"));
+  }
   const Status status = channel.connection().AddUser(item.request_id, &item.message, now);
   if (!status.ok()) return FailUser(item, status);
   counters_.user_messages_sent.Add(1);

@@ -21,6 +21,16 @@ LocalNode MakeLocal(const Network::Options& options) {
   return local;
 }
 
+Status Fenced(const PeerAddress& peer) {
+  return absl::UnavailableError("send to " + peer.address + ": this node has no lease now");
+}
+
+// The handler ran, but what it answers counts for nothing any more.
+UserReply FencedReply() {
+  return {.status = absl::DeadlineExceededError(
+              "the node that ran this lost its lease before it could answer: outcome unknown")};
+}
+
 Status RefusedBy(Inbox::Push push, const PeerAddress& peer) {
   switch (push) {
     case Inbox::Push::kFull:
@@ -83,14 +93,14 @@ Status NetworkImpl::Listen() {
 }
 
 Delivery NetworkImpl::Tell(const PeerAddress& peer, UserMessage message) {
-  if (!CheckUserMessage(message).ok()) return Delivery::kUnreachable;
+  if (FencedAt(clock_.Now()) || !CheckUserMessage(message).ok()) return Delivery::kUnreachable;
   OutboundUser item{.message = std::move(message), .done = nullptr};
   return DeliveryOf(inbox_->PushUser(peer, item));
 }
 
 void NetworkImpl::Ask(const PeerAddress& peer, UserMessage message,
                       std::function<void(UserReply)> done) {
-  const Status valid = CheckUserMessage(message);
+  const Status valid = FencedAt(clock_.Now()) ? Fenced(peer) : CheckUserMessage(message);
   OutboundUser item{.message = std::move(message), .done = std::move(done)};
   const Inbox::Push push = valid.ok() ? inbox_->PushUser(peer, item) : Inbox::Push::kClosed;
   if (push == Inbox::Push::kAccepted) return;
@@ -153,11 +163,16 @@ void NetworkImpl::DrainPeer(Inbox::Taken::PerPeer& taken) {
 
 void NetworkImpl::DrainReplies(Inbox::Taken& taken) {
   std::vector<Channel*> touched;
+  const bool fenced = FencedAt(clock_.Now());
   for (OutboundReply& out : taken.replies) {
     const auto found = channels_.find(out.channel);
     if (found == channels_.end() || !found->second->connection().open()) continue;
     Channel& channel = *found->second;
     --channel.open_requests;
+    if (fenced && out.reply.status.ok()) {
+      counters_.user_messages_fenced.Add(1);
+      out.reply = FencedReply();
+    }
     Status status = channel.connection().AddReply(out.request_id, &out.reply);
     if (!status.ok()) {
       UserReply instead{.status = std::move(status)};
@@ -292,6 +307,10 @@ void NetworkImpl::Probe(const PeerAddress& peer, Duration timeout,
 
 void NetworkImpl::SetViewVersion(uint64_t version) { local_.view_version = version; }
 
+void NetworkImpl::SetSendingUntil(Time until) {
+  sending_until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
 void NetworkImpl::SetIncarnation(uint64_t incarnation) {
   local_.identity.incarnation = incarnation;
 }
@@ -299,6 +318,7 @@ void NetworkImpl::SetIncarnation(uint64_t incarnation) {
 NetworkStats NetworkImpl::stats() const {
   NetworkStats stats{.user_messages_sent = counters_.user_messages_sent.Get(),
                      .user_messages_received = counters_.user_messages_received.Get(),
+                     .user_messages_fenced = counters_.user_messages_fenced.Get(),
                      .frames_sent = counters_.frames_sent.Get(),
                      .frames_received = counters_.frames_received.Get(),
                      .bytes_sent = counters_.bytes_sent.Get(),

@@ -48,6 +48,7 @@ class NetworkImpl final : public Network {
   struct Counters {
     Counter user_messages_sent;
     Counter user_messages_received;
+    Counter user_messages_fenced;
     Counter frames_sent;
     Counter frames_received;
     Counter bytes_sent;
@@ -72,6 +73,7 @@ class NetworkImpl final : public Network {
              std::function<void(ProbeResult)> done) override;
   void SetViewVersion(uint64_t version) override;
   void SetIncarnation(uint64_t incarnation) override;
+  void SetSendingUntil(Time until) override;
   const NodeIdentity& identity() const override { return local_.identity; }
   NetworkStats stats() const override;
   void Stop() override;
@@ -90,6 +92,12 @@ class NetworkImpl final : public Network {
   void OnSystemReply(Channel& channel, uint64_t request_id, StatusOr<SystemBody> reply);
 
  private:
+  // Asked when a message comes and again when it is written: between the two the process may have
+  // been stopped for long.
+  bool FencedAt(Time now) const {
+    return now >= Time(Duration(sending_until_.load(std::memory_order_relaxed)));
+  }
+
   // A closure that does nothing once this object is gone.
   Executor::Closure Guarded(std::function<void()> closure);
 
@@ -145,6 +153,7 @@ class NetworkImpl final : public Network {
   Logger& logger_;
   std::shared_ptr<Inbox> inbox_;
   Counters counters_;
+  std::atomic<Duration::rep> sending_until_{kNever.time_since_epoch().count()};
   mutable absl::Mutex closed_mutex_;
   std::map<CloseReason, uint64_t> closed_ ABSL_GUARDED_BY(closed_mutex_);
 

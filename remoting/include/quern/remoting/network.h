@@ -152,6 +152,7 @@ enum class ProbeResult : uint8_t {
 struct NetworkStats {
   uint64_t user_messages_sent = 0;
   uint64_t user_messages_received = 0;
+  uint64_t user_messages_fenced = 0;  // and answers, held back by SetSendingUntil
   uint64_t frames_sent = 0;
   uint64_t frames_received = 0;
   uint64_t bytes_sent = 0;
@@ -212,6 +213,12 @@ class Network {
 
   // Stamped on every batch from now on. Executor only.
   virtual void SetViewVersion(uint64_t version) = 0;
+
+  // User messages and answers leave while clock.Now() < `until`: kNever, the default, or the end of
+  // a lease. Afterwards a tell is kUnreachable, an ask UNAVAILABLE, both also when they were queued
+  // before, and an answer is told as DEADLINE_EXCEEDED, since what was asked for did run. System
+  // messages pass. Thread-safe.
+  virtual void SetSendingUntil(Time until) = 0;
 
   // Told in handshakes from now on. Executor only.
   virtual void SetIncarnation(uint64_t incarnation) = 0;
