@@ -10,6 +10,8 @@
 
 #include "actor/call_chain.h"
 #include "quern/runtime/context.h"
+#include "quern/runtime/event_stream.h"
+#include "quern/runtime/lifecycle_events.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/logger.h"
 #include "scheduler/worker.h"
@@ -137,15 +139,29 @@ CellPtr<ActorCell> ActorCell::Find(std::string_view path) {
 After ActorCell::OnSignals(Turn& turn, uint32_t bits) {
   if ((bits & kStartSignal) != 0 && state_ == State::kStarting && (bits & kStopSignal) == 0) {
     if (Construct(turn) == After::kEnded) return After::kEnded;
+    if (state_ == State::kRunning) Publish<ActorStarted>(turn);
   }
   if ((bits & kStopSignal) != 0 && state_ != State::kStopping) return BeginStop(turn);
   if ((bits & kChildrenGoneSignal) != 0) return ChildrenGone(turn);
   if ((bits & kRestartSignal) != 0 && state_ == State::kRestarting) {
     std::exchange(extras().pause, nullptr)->Retire();
-    return Construct(turn);
+    const After after = Construct(turn);
+    if (after == After::kGoOn && state_ == State::kRunning) Publish<ActorRestarted>(turn);
+    return after;
   }
-  if ((bits & kIdleSignal) != 0 && state_ == State::kRunning && Idle(turn)) return BeginStop(turn);
+  if ((bits & kIdleSignal) != 0 && state_ == State::kRunning && Idle(turn)) {
+    Publish<ActorPassivated>(turn);
+    return BeginStop(turn);
+  }
   return After::kGoOn;
+}
+
+// An event that says no more than who and when. Not for the root.
+template <typename E>
+void ActorCell::Publish(Turn& turn) {
+  if (factory_ == nullptr) return;
+  core().events().PublishWith(
+      [&] { return E{Path(), std::string(actor_class().name), turn.worker->ReadClock()}; });
 }
 
 After ActorCell::Construct(Turn& turn) {
@@ -185,6 +201,9 @@ After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
 
 After ActorCell::Fail(Turn& turn, const Status& why) {
   const std::string path = Path();
+  core().events().PublishWith([&] {
+    return ActorFailed{path, std::string(actor_class().name), why, turn.worker->ReadClock()};
+  });
   StopTimers();
   DestroyObject();
   // Asked to stop meanwhile: the signal is still there and decides.
@@ -244,6 +263,7 @@ After ActorCell::FinishStop(Turn& turn) {
   StopTimers();
   Close(turn);
   DestroyObject();
+  Publish<ActorStopped>(turn);
   if (parent_) {
     // The parent's count goes last: this cell may be gone when Release() returns.
     CellPtr<ActorCell> parent = parent_;

@@ -106,6 +106,8 @@ class ActorCell final : public MailboxCell {
   void DropArguments();
   void* object() { return reinterpret_cast<char*>(this) + object_offset_; }
 
+  template <typename E>
+  void Publish(Turn& turn);
   After Construct(Turn& turn);
   After Fail(Turn& turn, const Status& why);
   After BeginStop(Turn& turn);

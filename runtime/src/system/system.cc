@@ -31,6 +31,7 @@ System::~System() {
 
 NetworkPort& System::network_port() { return core_->network_port(); }
 void System::Stop() { core_->Stop(); }
+EventStream& System::events() const { return core_->events(); }
 Clock& System::clock() const { return core_->clock(); }
 Logger& System::logger() const { return core_->logger(); }
 const std::string& System::name() const { return core_->options().name; }

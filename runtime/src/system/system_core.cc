@@ -9,6 +9,7 @@
 #include "network/actor_kinds.h"
 #include "network/system_network_port.h"
 #include "quern/runtime/check.h"
+#include "quern/runtime/event_stream.h"
 #include "quern/runtime/memory_state_store.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/waiter.h"
@@ -42,6 +43,7 @@ SystemCore::SystemCore(SystemOptions options) : options_(std::move(options)) {
     own_state_store_ = std::make_unique<MemoryStateStore>();
     options_.state_store = own_state_store_.get();
   }
+  events_ = std::make_unique<EventStream>(this);
   dead_letters_ = std::make_unique<DeadLetters>(options_.clock, options_.logger);
   sender_epochs_ = std::make_unique<EpochGuard>();
   actor_kinds_ = std::make_unique<ActorKinds>();
@@ -64,6 +66,7 @@ void SystemCore::Stop() {
   root_stopped_ = &stopped;
   root_->RequestStop();
   stopped.Wait();
+  events_->Close();
   scheduler_->Stop();
   stopped_.store(true, std::memory_order_release);
   root_ = {};

@@ -18,6 +18,10 @@
 #include "quern/runtime/state_store.h"
 #include "quern/runtime/system_options.h"
 
+namespace quern {
+class EventStream;
+}
+
 namespace quern::internal {
 
 class ActorCell;
@@ -53,6 +57,7 @@ class SystemCore {
   StateStore* state_store() const { return options_.state_store; }
   Scheduler& scheduler() const { return *scheduler_; }
   DeadLetters& dead_letters() const { return *dead_letters_; }
+  EventStream& events() const { return *events_; }
   EpochGuard& sender_epochs() const { return *sender_epochs_; }
   ActorKinds& actor_kinds() const { return *actor_kinds_; }
   GrainHost& grain_host() const { return *grain_host_; }
@@ -79,6 +84,7 @@ class SystemCore {
   std::atomic<Router*> router_{nullptr};
   std::unique_ptr<Logger> own_logger_;
   std::unique_ptr<StateStore> own_state_store_;
+  std::unique_ptr<EventStream> events_;
   std::unique_ptr<DeadLetters> dead_letters_;
   std::unique_ptr<EpochGuard> sender_epochs_;
   std::unique_ptr<ActorKinds> actor_kinds_;

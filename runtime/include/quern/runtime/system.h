@@ -27,6 +27,7 @@
 
 namespace quern {
 
+class EventStream;
 class Logger;
 class NetworkPort;
 
@@ -102,6 +103,9 @@ class System {
   // Stops grains, then actors (children before parents), then the workers. Idempotent. Blocks the
   // thread; never on a worker.
   void Stop();
+
+  // What happens in the system (event_stream.h). Valid as long as the system.
+  EventStream& events() const;
 
   Clock& clock() const;
   Logger& logger() const;
