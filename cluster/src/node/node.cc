@@ -133,6 +133,7 @@ void NodeImpl::StartProtocols(const StoreIdentity& store) {
   membership.store = store;
   membership.self = DescribeSelf();
   membership.lease = options_.lease;
+  membership.proof_of_exit = options_.proof_of_exit;
   membership_ =
       std::make_unique<Membership>(membership, records_, leases_, executor(), *options_.clock,
                                    *options_.random, *options_.logger, membership_port, observer);

@@ -48,6 +48,9 @@ struct NodeOptions {
   ControlPlane* records = nullptr;
   ControlPlane* leases = nullptr;
   LeaseTimes lease;
+  // A crashed member is evicted as soon as its exit is proved. Switch it off where a firewall may
+  // refuse in a member's name: then only silence counts, for the length of its lease.
+  bool proof_of_exit = true;
   Duration join_timeout = std::chrono::seconds(30);
   // This process was removed from the view: it serves nothing any more. Runs on the executor, once.
   // To go on, destroy the node and start another.
