@@ -28,6 +28,7 @@ inline constexpr Duration kRestartWindow = std::chrono::minutes(1);
 inline constexpr Duration kRestartBackoffMin = std::chrono::milliseconds(50);
 inline constexpr Duration kRestartBackoffMax = std::chrono::seconds(30);
 inline constexpr size_t kTimersPerActorMax = 1024;
+inline constexpr int kBreakerBucketsMax = 1024;     // of a CircuitBreaker's window
 inline constexpr size_t kDeadLetterGroupsMax = 64;  // (target, message) pairs told apart in the log
 inline constexpr Duration kDeadLetterLogEvery = std::chrono::seconds(10);  // a group
 inline constexpr size_t kEventQueueDefault = 1024;  // events that a subscription keeps
