@@ -9,6 +9,8 @@
 #include <absl/strings/str_cat.h>
 
 #include "actor/call_chain.h"
+#include "actor/dead_letters.h"
+#include "mailbox/envelope_extra.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/event_stream.h"
 #include "quern/runtime/lifecycle_events.h"
@@ -191,6 +193,12 @@ After ActorCell::Construct(Turn& turn) {
 After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
   const Thunk thunk = factory_ == nullptr ? nullptr : actor_class().handlers->Find(*envelope);
   if (thunk == nullptr) {
+    if (!envelope->is_ask()) {
+      core().dead_letters().Add({.reason = DeadLetterReason::kUnhandled,
+                                 .target = Path(),
+                                 .message = envelope->signature->message_name,
+                                 .sender_id = SenderIdOf(*envelope)});
+    }
     DropEnvelope(envelope, absl::NotFoundError(absl::StrCat(Path(), " knows no such message")));
     return After::kGoOn;
   }

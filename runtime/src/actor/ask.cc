@@ -138,9 +138,11 @@ bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, Duration timeout, St
 void ReportFailedTell(const Envelope& envelope, const Status& status) {
   const Turn* turn = CurrentTurn();
   if (turn == nullptr) return;
-  turn->cell->core().dead_letters().Add(
-      turn->cell->Path(), envelope.signature->message_name,
-      std::string_view(status.message().data(), status.message().size()));
+  turn->cell->core().dead_letters().Add({.reason = DeadLetterReason::kFailed,
+                                         .target = turn->cell->Path(),
+                                         .message = envelope.signature->message_name,
+                                         .sender_id = SenderIdOf(envelope),
+                                         .why = std::string(status.message())});
 }
 
 }  // namespace quern::internal

@@ -91,8 +91,12 @@ void MailboxCell::PushNode(MailboxNode* node) {
 
 void MailboxCell::Refuse(Envelope* envelope) {
   const std::string path = Path();
-  if (!envelope->is_ask() && !core_->stopping()) {
-    core_->dead_letters().Add(path, envelope->signature->message_name, "stopped");
+  if (!envelope->is_ask()) {
+    core_->dead_letters().Add({.reason = core_->stopping() ? DeadLetterReason::kSystemStopping
+                                                           : DeadLetterReason::kStopped,
+                               .target = path,
+                               .message = envelope->signature->message_name,
+                               .sender_id = SenderIdOf(*envelope)});
   }
   DropEnvelope(envelope, absl::UnavailableError(path + " has stopped"));
 }

@@ -64,9 +64,11 @@ void Message::Complete(std::string_view encoded_reply, const SenderStamp& from) 
 void Message::Fail(Status status) && {
   Envelope* envelope = std::move(*this).release();
   if (!envelope->is_ask() && !Extra(envelope).core->stopping()) {
-    Extra(envelope).core->dead_letters().Add(
-        Extra(envelope).target, envelope->signature->message_name,
-        std::string_view(status.message().data(), status.message().size()));
+    Extra(envelope).core->dead_letters().Add({.reason = DeadLetterReasonOf(status),
+                                              .target = Extra(envelope).target,
+                                              .message = envelope->signature->message_name,
+                                              .sender_id = SenderIdOf(*envelope),
+                                              .why = std::string(status.message())});
   }
   internal::DropEnvelope(envelope, std::move(status));
 }

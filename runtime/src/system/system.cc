@@ -37,6 +37,10 @@ Logger& System::logger() const { return core_->logger(); }
 const std::string& System::name() const { return core_->options().name; }
 int System::workers() const { return static_cast<int>(core_->scheduler().workers().size()); }
 uint64_t System::dead_letters() const { return core_->dead_letters().count(); }
+uint64_t System::dead_letters(DeadLetterReason reason) const {
+  return core_->dead_letters().count(reason);
+}
+std::vector<DeadLetter> System::RecentDeadLetters() const { return core_->dead_letters().Recent(); }
 void System::WaitUntilQuiet() { core_->scheduler().WaitUntilQuiet(); }
 
 namespace internal {

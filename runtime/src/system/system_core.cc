@@ -44,7 +44,7 @@ SystemCore::SystemCore(SystemOptions options) : options_(std::move(options)) {
     options_.state_store = own_state_store_.get();
   }
   events_ = std::make_unique<EventStream>(this);
-  dead_letters_ = std::make_unique<DeadLetters>(options_.clock, options_.logger);
+  dead_letters_ = std::make_unique<DeadLetters>(this, options_.dead_letters_kept);
   sender_epochs_ = std::make_unique<EpochGuard>();
   actor_kinds_ = std::make_unique<ActorKinds>();
   scheduler_ = std::make_unique<Scheduler>(this, options_.workers, options_.clock);

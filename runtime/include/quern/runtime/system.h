@@ -13,10 +13,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "quern/runtime/actor.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/context.h"
+#include "quern/runtime/dead_letter.h"
 #include "quern/runtime/grain.h"
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/place.h"
@@ -114,6 +116,10 @@ class System {
 
   // Messages that nobody handled, since the start.
   uint64_t dead_letters() const;
+  uint64_t dead_letters(DeadLetterReason reason) const;
+
+  // The last ones, the oldest first; SystemOptions::dead_letters_kept at most.
+  std::vector<DeadLetter> RecentDeadLetters() const;
 
   // Blocks the thread until no worker has anything to do. Meaningful only while nothing outside
   // sends: for tests that have moved a clock by hand.

@@ -3,6 +3,7 @@
 #ifndef QUERN_RUNTIME_SYSTEM_OPTIONS_H_
 #define QUERN_RUNTIME_SYSTEM_OPTIONS_H_
 
+#include <cstddef>
 #include <string>
 
 #include "quern/runtime/clock.h"
@@ -23,6 +24,7 @@ struct SystemOptions {
   Logger* logger = nullptr;           // warnings and errors to standard error
   StateStore* state_store = nullptr;  // in memory, gone with the System
   Duration default_ask_timeout = kAskTimeoutDefault;
+  size_t dead_letters_kept = kDeadLettersKeptDefault;  // to look at, at most kDeadLettersKeptMax
 };
 
 }  // namespace quern
