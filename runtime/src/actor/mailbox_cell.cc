@@ -16,12 +16,6 @@
 #include "system/system_core.h"
 
 namespace quern::internal {
-namespace {
-
-constexpr int kClockEveryMessages = 8;
-
-}  // namespace
-
 Status DescribeException(const std::exception_ptr& thrown, std::string_view what_ran) {
   std::string text = "an exception";
   try {
@@ -145,6 +139,7 @@ void MailboxCell::RunTurn(Worker& worker) {
 }
 
 MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
+  const int clock_mask = turn.worker->clock_mask();
   Time started = kNever;
   int handled = 0;
   for (;;) {
@@ -177,7 +172,7 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
     const After after = OnMessage(turn, envelope);
     if (after == After::kEnded) return TurnEnd::kGone;
     FreeSpent(std::exchange(turn.spent, nullptr));
-    if (++handled % kClockEveryMessages == 0) {
+    if ((++handled & clock_mask) == 0) {
       const Time now = turn.worker->ReadClock();
       if (started == kNever) started = now;
       if (handled >= kTurnMessagesMax || now - started >= kTurnTimeMax) {

@@ -6,6 +6,7 @@
 #include "quern/runtime/check.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/logger.h"
+#include "scheduler/step_driver.h"
 #include "system/system_core.h"
 
 namespace quern::internal {
@@ -324,6 +325,12 @@ void LocalGrainHost::Stop() {
           WithReason(absl::CancelledError("the system stops"), Reason::kCancelled));
       activation->RequestStop();
     }
+  }
+  if (StepDriver* driver = StepDriver::OfThread(); driver != nullptr) {
+    driver->RunUntilCertainly([this] {
+      absl::MutexLock lock(&live_mutex_);
+      return live_ == 0;
+    });
   }
   absl::MutexLock lock(&live_mutex_);
   live_mutex_.Await(absl::Condition(+[](int64_t* live) { return *live == 0; }, &live_));

@@ -60,6 +60,13 @@ class RunQueue {
     return list_.PopFront();
   }
 
+  // Out of order; `position` is below size(). For a StepDriver: between cells nothing is promised.
+  MailboxCell* PopAt(size_t position) {
+    if (slot_ != nullptr && position == list_.size()) return std::exchange(slot_, nullptr);
+    for (; position > 0; --position) list_.PushBack(list_.PopFront());
+    return list_.PopFront();
+  }
+
  private:
   static constexpr int kSlotStreakMax = 16;
 

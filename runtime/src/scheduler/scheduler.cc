@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include "scheduler/futex.h"
+#include "scheduler/step_driver.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
 
@@ -32,7 +34,8 @@ int Scheduler::DefaultWorkers() {
   return quota == 0 ? hardware : std::min(hardware, quota);
 }
 
-Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock) : core_(core), clock_(clock) {
+Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock, StepDriver* driver)
+    : core_(core), clock_(clock), driver_(driver) {
   if (workers <= 0) workers = DefaultWorkers();
   workers = std::min(workers, static_cast<int>(kWorkersMax));
   spin_limit_ = workers < static_cast<int>(std::thread::hardware_concurrency())
@@ -45,14 +48,19 @@ Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock) : core_(core),
     for (const auto& worker : workers_) worker->NotifyTime();
     thread_waits_.WakeAll();
   });
+  if (driver_ != nullptr) {
+    driver_->Begin(*this);
+    return;
+  }
   for (const auto& worker : workers_) threads_.emplace_back([w = worker.get()] { w->Run(); });
 }
 
 Scheduler::~Scheduler() { Stop(); }
 
 void Scheduler::Stop() {
-  if (threads_.empty()) return;
+  if (std::exchange(stopped_, true)) return;
   for (const auto& worker : workers_) worker->Stop();
+  if (driver_ != nullptr) driver_->End();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   if (listener_ != 0) clock_->RemoveListener(listener_);
@@ -108,6 +116,11 @@ void Scheduler::OnParked() {
 }
 
 void Scheduler::WaitUntilQuiet() {
+  if (driver_ != nullptr) {
+    while (driver_->Step()) {
+    }
+    return;
+  }
   quiet_waiters_.fetch_add(1, std::memory_order_seq_cst);
   for (;;) {
     const uint32_t seen = quiet_.load(std::memory_order_seq_cst);

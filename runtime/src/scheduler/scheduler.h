@@ -20,6 +20,7 @@
 
 namespace quern::internal {
 
+class StepDriver;
 class SystemCore;
 class Waiter;
 class Worker;
@@ -42,7 +43,8 @@ class Scheduler {
   // The CPU quota of the cgroup, rounded up, else the hardware's threads; at least 1.
   static int DefaultWorkers();
 
-  Scheduler(SystemCore* core, int workers, Clock* clock);
+  // With a driver there are no threads: it runs the workers.
+  Scheduler(SystemCore* core, int workers, Clock* clock, StepDriver* driver = nullptr);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -73,13 +75,17 @@ class Scheduler {
   ThreadWaits& thread_waits() { return thread_waits_; }
   MagazineDepot& depot() { return depot_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+  StepDriver* step_driver() const { return driver_; }
   int spin_limit() const { return spin_limit_; }
 
  private:
+  friend class StepDriver;
   friend class Worker;
 
   SystemCore* const core_;
   Clock* const clock_;
+  StepDriver* const driver_;
+  bool stopped_ = false;
   uint64_t listener_ = 0;  // 0: the clock runs by itself
   int spin_limit_ = 0;
   MagazineDepot depot_;

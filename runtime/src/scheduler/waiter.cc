@@ -9,6 +9,7 @@
 #include "actor/turn.h"
 #include "scheduler/futex.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/step_driver.h"
 #include "scheduler/worker.h"
 #include "scheduler/worker_algorithm.h"
 #include "system/system_core.h"
@@ -95,7 +96,20 @@ void Waiter::LookAgain() {
   FutexWake(&word_);
 }
 
+// The waiting thread is the one that runs the workers.
+Waiter::Outcome Waiter::WaitStepping(StepDriver& driver, Time deadline) {
+  const auto woken = [this] { return (word_.load(std::memory_order_acquire) & kWoken) != 0; };
+  if (core_ == nullptr) {
+    driver.RunUntilCertainly(woken);
+    return Outcome::kWoken;
+  }
+  return driver.RunUntil(woken, deadline) ? Outcome::kWoken : Outcome::kTimedOut;
+}
+
 Waiter::Outcome Waiter::WaitOnThread(Time deadline) {
+  if (StepDriver* driver = StepDriver::OfThread(); driver != nullptr) {
+    return WaitStepping(*driver, deadline);
+  }
   const bool timed = deadline != kNever && core_ != nullptr;
   const bool manual = timed && core_->scheduler().manual_clock();
   if (manual) core_->scheduler().thread_waits().Add(this);

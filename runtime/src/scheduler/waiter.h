@@ -27,6 +27,7 @@ class context;
 
 namespace quern::internal {
 
+class StepDriver;
 class SystemCore;
 class Worker;
 struct Turn;
@@ -69,6 +70,7 @@ class Waiter : private InboxItem, private TimerNode {
   bool BeginCancellable(Turn& turn);
   void EndCancellable(Turn& turn);
   Outcome WaitOnThread(Time deadline);
+  Outcome WaitStepping(StepDriver& driver, Time deadline);
   void LookAgain();
   static void OnInbox(Worker& worker, InboxItem* item);
   static void OnTimer(TimerNode* node);

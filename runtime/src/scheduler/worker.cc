@@ -11,11 +11,13 @@
 #include "quern/runtime/limits.h"
 #include "scheduler/fiber_stack.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/step_driver.h"
 #include "scheduler/worker_algorithm.h"
 
 namespace quern::internal {
 namespace {
 
+constexpr int kClockEveryMessages = 8;  // a power of two
 constexpr uint32_t kPollEveryTurns = 8;
 constexpr uint32_t kDispatchEveryTurns = 1024;
 constexpr size_t kSpillAbove = 4;  // cells queued here before an idle worker is given some
@@ -40,10 +42,12 @@ Turn* CurrentTurn() {
 Worker::Worker(Scheduler* scheduler, int index, std::unique_ptr<Poller> poller)
     : scheduler_(scheduler),
       index_(index),
+      driver_(scheduler->step_driver()),
       poller_(std::move(poller)),
       timers_(scheduler->clock().Now()),
       blocks_(&scheduler->depot()),
       now_(scheduler->clock().Now()),
+      clock_mask_(driver_ == nullptr ? kClockEveryMessages - 1 : 0),
       spin_limit_(scheduler->spin_limit()) {}
 
 Worker::~Worker() = default;
@@ -67,7 +71,7 @@ void Worker::Stop() {
       worker.algorithm_->awakened(runner->context);
     }
     worker.idle_count_ = 0;
-    if (worker.runners_ == 0) worker.stop_waiter_->Wake();
+    if (worker.runners_ == 0 && worker.stop_waiter_ != nullptr) worker.stop_waiter_->Wake();
   };
   Post(new InboxItem{nullptr, kRun});
 }
@@ -100,7 +104,11 @@ void Worker::Schedule(MailboxCell* cell) {
   }
 }
 
-Time Worker::ReadClock() { return now_ = scheduler_->clock().Now(); }
+Time Worker::ReadClock() {
+  if (driver_ != nullptr) [[unlikely]]
+    driver_->PreemptionPoint(*this);
+  return now_ = scheduler_->clock().Now();
+}
 
 bool Worker::InFiber() const {
   return runner_ != nullptr || boost::fibers::context::active() == main_;
@@ -110,7 +118,7 @@ void Worker::StartRunner() {
   ++runners_;
   ++starting_;
   boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, FiberStack(), [this] {
-    RunnerBody();
+    driver_ == nullptr ? RunnerBody() : SteppedRunnerBody();
   }).detach();
 }
 
@@ -134,16 +142,39 @@ void Worker::RunnerBody() {
     cell->RunTurn(*this);
     AfterTurn();
   }
-  if (--runners_ == 0 && stopping_) stop_waiter_->Wake();
+  RunnerGone();
+}
+
+// The driver hands over one cell at a time, and everything else a worker does between turns.
+void Worker::SteppedRunnerBody() {
+  Runner* runner = AdoptFiber(__builtin_frame_address(0));
+  --starting_;
+  while (!stopping_ && idle_count_ < kRunnersIdleMax) {
+    runner->next_idle = std::exchange(idle_, runner);
+    ++idle_count_;
+    runner->context->suspend();
+    MailboxCell* cell = std::exchange(stepped_cell_, nullptr);
+    if (cell == nullptr) continue;
+    EnsureSpare();
+    cell->RunTurn(*this);
+    ++turns_;
+  }
+  RunnerGone();
+}
+
+void Worker::RunnerGone() {
+  if (driver_ != nullptr) driver_->RemoveRunner(runner_);
+  if (--runners_ == 0 && stopping_ && stop_waiter_ != nullptr) stop_waiter_->Wake();
 }
 
 Runner* Worker::AdoptFiber(const void* frame) {
   auto* context = boost::fibers::context::active();
-  auto* runner = new Runner(context);
+  auto* runner = new Runner(context, this);
   context->set_properties(runner);
   runner_ = runner;
   runner->stack_top = frame;
   NoteStack(frame);
+  if (driver_ != nullptr) driver_->AddRunner(runner);
   return runner;
 }
 
@@ -153,7 +184,7 @@ void Worker::StartFiber(Turn* turn, std::function<void()> body) {
                        [this, turn, body = std::move(body)] {
                          AdoptFiber(__builtin_frame_address(0))->turn = turn;
                          body();
-                         if (--runners_ == 0 && stopping_) stop_waiter_->Wake();
+                         RunnerGone();
                        })
       .detach();
 }

@@ -29,6 +29,8 @@
 namespace quern::internal {
 
 class Scheduler;
+class StepDriver;
+class Worker;
 class WorkerAlgorithm;
 struct Turn;
 
@@ -40,9 +42,11 @@ struct ExceptionState {
 
 // What a runner fiber carries; reached through its context, deleted with it.
 struct Runner : boost::fibers::fiber_properties {
-  explicit Runner(boost::fibers::context* own) : fiber_properties(own), context(own) {}
+  Runner(boost::fibers::context* own, Worker* its)
+      : fiber_properties(own), context(own), worker(its) {}
 
   boost::fibers::context* const context;
+  Worker* const worker;
   Runner* next_idle = nullptr;
   Turn* turn = nullptr;
   ExceptionState exceptions;
@@ -77,7 +81,7 @@ class Worker {
   // Its budget is used up: behind all others.
   void Requeue(MailboxCell* cell) { queue_.PushBack(cell); }
 
-  // Fresh from the clock.
+  // Fresh from the clock. A handler reads it only where others may go first (StepDriver).
   Time ReadClock();
   // As of the last reading: at most a few turns old.
   Time now() const { return now_; }
@@ -97,6 +101,8 @@ class Worker {
   BlockCache& blocks() { return blocks_; }
   Scheduler& scheduler() const { return *scheduler_; }
   int index() const { return index_; }
+  // A turn reads the clock after a message whose number has none of these bits.
+  int clock_mask() const { return clock_mask_; }
 
   // For tests that wait until everything has settled: parked, and how often it has been.
   bool parked() const { return parked_.load(std::memory_order_seq_cst); }
@@ -109,11 +115,14 @@ class Worker {
   uint64_t stalls() const { return stalls_.load(std::memory_order_relaxed); }
 
  private:
+  friend class StepDriver;
   friend class WorkerAlgorithm;
   friend class Waiter;
 
   void StartRunner();
   void RunnerBody();
+  void SteppedRunnerBody();
+  void RunnerGone();
   // Of the fiber that calls it, which has none yet. `frame` is an address in its first frame.
   Runner* AdoptFiber(const void* frame);
   MailboxCell* NextCell();
@@ -134,6 +143,7 @@ class Worker {
 
   Scheduler* const scheduler_;
   const int index_;
+  StepDriver* const driver_;  // null: a thread of its own
   const std::unique_ptr<Poller> poller_;
   WorkerAlgorithm* algorithm_ = nullptr;  // owned by the fiber library
   Runner* runner_ = nullptr;              // of the running fiber; null: main or dispatcher
@@ -146,10 +156,12 @@ class Worker {
   BlockCache blocks_;
   Time now_;
   uint32_t turns_ = 0;
+  int clock_mask_ = 0;
   int spin_limit_ = 0;
   bool stopping_ = false;
   boost::fibers::context* main_ = nullptr;
   Waiter* stop_waiter_ = nullptr;
+  MailboxCell* stepped_cell_ = nullptr;  // what the driver lets run next
 
   alignas(64) std::atomic<InboxItem*> inbox_{nullptr};
   std::atomic<bool> parked_{false};

@@ -2,6 +2,8 @@
 
 #include <cxxabi.h>
 
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "scheduler/fiber_stack.h"
@@ -9,15 +11,10 @@
 
 namespace quern::internal {
 
-namespace {
-
-// Of the calling thread, at the same place for its whole life. The layout is fixed by the Itanium
-// C++ ABI, section 2.2.2.
+// The layout is fixed by the Itanium C++ ABI, section 2.2.2.
 ExceptionState* ThreadExceptionState() {
   return reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
 }
-
-}  // namespace
 
 WorkerAlgorithm::WorkerAlgorithm(Worker* worker)
     : worker_(worker), exceptions_(ThreadExceptionState()) {
@@ -77,6 +74,13 @@ WorkerAlgorithm::Context* WorkerAlgorithm::TakeWoken(Context* active) {
   if (it != ready_.end() && &*it == active) ++it;
   if (it == ready_.end()) return nullptr;
   ++woken_streak_;
+  Context* context = &*it;
+  ready_.erase(it);
+  return context;
+}
+
+WorkerAlgorithm::Context* WorkerAlgorithm::TakeWokenAt(size_t position) {
+  const auto it = std::next(ready_.begin(), static_cast<ptrdiff_t>(position));
   Context* context = &*it;
   ready_.erase(it);
   return context;

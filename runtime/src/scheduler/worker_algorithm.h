@@ -23,6 +23,9 @@ class Worker;
 struct ExceptionState;
 struct Runner;
 
+// Of the calling thread, at the same place for its whole life.
+ExceptionState* ThreadExceptionState();
+
 class WorkerAlgorithm : public boost::fibers::algo::algorithm {
  public:
   using Context = boost::fibers::context;
@@ -37,6 +40,9 @@ class WorkerAlgorithm : public boost::fibers::algo::algorithm {
   void notify() noexcept override;
 
   bool has_woken() const { return !ready_.empty(); }
+  // For a StepDriver, which takes them in another order.
+  size_t woken() const { return ready_.size(); }
+  Context* TakeWokenAt(size_t position);
   // Boost has something for the dispatcher, or it has not run for long.
   bool dispatch_due() const { return boost_pending_.load(std::memory_order_relaxed); }
   void RequestDispatch() { boost_pending_.store(true, std::memory_order_relaxed); }

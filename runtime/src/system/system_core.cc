@@ -47,7 +47,8 @@ SystemCore::SystemCore(SystemOptions options) : options_(std::move(options)) {
   dead_letters_ = std::make_unique<DeadLetters>(this, options_.dead_letters_kept);
   sender_epochs_ = std::make_unique<EpochGuard>();
   actor_kinds_ = std::make_unique<ActorKinds>();
-  scheduler_ = std::make_unique<Scheduler>(this, options_.workers, options_.clock);
+  scheduler_ =
+      std::make_unique<Scheduler>(this, options_.workers, options_.clock, options_.step_driver);
   grain_host_ = NewGrainHost(*this);
   network_port_ = std::make_unique<SystemNetworkPort>(this);
 }

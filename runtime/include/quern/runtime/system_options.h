@@ -15,6 +15,10 @@ class Logger;
 class Random;
 class StateStore;
 
+namespace internal {
+class StepDriver;
+}
+
 struct SystemOptions {
   std::string name = "quern";
   int workers = 0;  // 0: the CPU quota of the cgroup, else the hardware's threads
@@ -25,6 +29,7 @@ struct SystemOptions {
   StateStore* state_store = nullptr;  // in memory, gone with the System
   Duration default_ask_timeout = kAskTimeoutDefault;
   size_t dead_letters_kept = kDeadLettersKeptDefault;  // to look at, at most kDeadLettersKeptMax
+  internal::StepDriver* step_driver = nullptr;  // quern::testing::StepSystem: no threads
 };
 
 }  // namespace quern
