@@ -8,6 +8,7 @@
 #include "quern/runtime/codec.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/dead_letter.h"
+#include "quern/runtime/deferred.h"
 #include "quern/runtime/delivery.h"
 #include "quern/runtime/event_stream.h"
 #include "quern/runtime/grain.h"

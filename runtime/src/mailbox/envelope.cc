@@ -45,6 +45,33 @@ void EndEnvelope(Envelope* envelope) {
   if (!(envelope->flags & Envelope::kQueued)) ReleaseBlock(envelope);
 }
 
+constexpr char kNoAnswer[] = "the handler ended without an answer";
+
+// Sets `bits` unless one of `taken` is set already.
+bool ClaimUnless(Envelope* envelope, uint32_t taken, uint32_t bits) {
+  uint32_t state = envelope->ask_state.load(std::memory_order_relaxed);
+  while ((state & taken) == 0) {
+    if (envelope->ask_state.compare_exchange_weak(state, state | bits, std::memory_order_acq_rel)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// After a won claim.
+void AnswerError(Envelope* envelope, Status why) {
+  envelope->signature->construct_error(envelope->ask().slot, std::move(why));
+  FinishReply(envelope);
+}
+
+// The handler has returned; its Deferred answers from now on, unless it is gone already.
+void LeaveToDeferred(Envelope* envelope) {
+  const uint32_t old = envelope->ask_state.fetch_or(Envelope::kHandled, std::memory_order_acq_rel);
+  if ((old & (Envelope::kDeferred | Envelope::kClaimed)) == 0 && ClaimDeferred(envelope)) {
+    AnswerError(envelope, absl::AbortedError(kNoAnswer));
+  }
+}
+
 }  // namespace
 
 Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, bool ask) {
@@ -82,14 +109,17 @@ EnvelopeExtra& ExtraOf(Envelope& envelope) {
 }
 
 void FailAsk(Envelope* envelope, Status why) {
-  if (!envelope->is_ask() || !ClaimReply(envelope)) return;
-  envelope->signature->construct_error(envelope->ask().slot, std::move(why));
-  FinishReply(envelope);
+  if (envelope->is_ask() && ClaimReply(envelope)) AnswerError(envelope, std::move(why));
 }
 
 void FinishEnvelope(Envelope* envelope) {
-  if (envelope->is_ask() && envelope->ask_state.load(std::memory_order_relaxed) == 0) {
-    FailAsk(envelope, absl::AbortedError("the handler ended without an answer"));
+  if (envelope->is_ask()) {
+    const uint32_t state = envelope->ask_state.load(std::memory_order_relaxed);
+    if (state == 0) {
+      FailAsk(envelope, absl::AbortedError(kNoAnswer));
+    } else if ((state & Envelope::kDeferred) != 0) {
+      LeaveToDeferred(envelope);
+    }
   }
   EndEnvelope(envelope);
 }
@@ -103,7 +133,7 @@ void ReleaseBlock(Envelope* envelope) {
   if (envelope->is_ask()) {
     const uint32_t old =
         envelope->ask_state.fetch_or(Envelope::kReplierGone, std::memory_order_acq_rel);
-    if (!(old & Envelope::kAskerGone)) return;
+    if (!(old & Envelope::kAskerGone) || (old & Envelope::kDeferred)) return;
   }
   FreeBlockOf(envelope);
 }
@@ -111,13 +141,41 @@ void ReleaseBlock(Envelope* envelope) {
 void ReleaseAsker(Envelope* envelope) {
   const uint32_t old =
       envelope->ask_state.fetch_or(Envelope::kAskerGone, std::memory_order_acq_rel);
-  if (old & Envelope::kReplierGone) FreeBlockOf(envelope);
+  if ((old & (Envelope::kReplierGone | Envelope::kDeferred)) == Envelope::kReplierGone) {
+    FreeBlockOf(envelope);
+  }
 }
 
 bool AbandonAsk(Envelope* envelope) {
-  uint32_t open = 0;
-  return envelope->ask_state.compare_exchange_strong(
-      open, Envelope::kClaimed | Envelope::kAskerGone, std::memory_order_acq_rel);
+  return ClaimUnless(envelope, Envelope::kClaimed, Envelope::kClaimed | Envelope::kAskerGone);
+}
+
+void BeginDeferral(Envelope* envelope) {
+  envelope->ask_state.fetch_or(Envelope::kDeferred, std::memory_order_relaxed);
+}
+
+bool ClaimDeferred(Envelope* envelope) {
+  return ClaimUnless(envelope, Envelope::kClaimed, Envelope::kClaimed);
+}
+
+void EndDeferral(Envelope* envelope) {
+  constexpr uint32_t kBothGone = Envelope::kReplierGone | Envelope::kAskerGone;
+  const uint32_t old =
+      envelope->ask_state.fetch_and(~Envelope::kDeferred, std::memory_order_acq_rel);
+  if ((old & kBothGone) == kBothGone) FreeBlockOf(envelope);
+}
+
+void DropDeferral(Envelope* envelope) {
+  uint32_t state = envelope->ask_state.load(std::memory_order_relaxed);
+  // While the handler runs, its end is what answers.
+  while ((state & (Envelope::kHandled | Envelope::kClaimed)) == 0) {
+    if (envelope->ask_state.compare_exchange_weak(state, state & ~Envelope::kDeferred,
+                                                  std::memory_order_acq_rel)) {
+      return;
+    }
+  }
+  if (ClaimDeferred(envelope)) AnswerError(envelope, absl::AbortedError(kNoAnswer));
+  EndDeferral(envelope);
 }
 
 }  // namespace quern::internal

@@ -50,6 +50,15 @@ void ReleaseAsker(Envelope* envelope);
 // For the asker: true when no reply will ever come, and the envelope is no longer the asker's.
 bool AbandonAsk(Envelope* envelope);
 
+// For a Deferred: it may answer, and the block stays until it is ended or dropped.
+void BeginDeferral(Envelope* envelope);
+// True for the one that may construct the reply and must call FinishReply().
+bool ClaimDeferred(Envelope* envelope);
+// After an answer, its own or somebody else's.
+void EndDeferral(Envelope* envelope);
+// Without an answer: the ask is ABORTED, unless its handler still runs and may yet throw.
+void DropDeferral(Envelope* envelope);
+
 // An envelope that carries nothing and only makes a turn happen.
 Envelope* AllocateNudge();
 

@@ -1,12 +1,18 @@
 // The base of an actor class. Handlers are ordinary members named On: On(const M&), On(M&&) or
-// On(M), with an optional trailing Context&, returning R or StatusOr<R> (for void: void or Status).
+// On(M), with an optional trailing Context&, returning R or StatusOr<R> (for void: void or Status);
+// or returning void with a trailing Deferred<R>, to answer later. Exactly one a message.
 //
-//   struct Counter : quern::Actor<CounterApi> {
+//   struct Tick {};
+//   struct Counter : quern::Actor<CounterApi, void(Tick)> {
 //     int64_t On(const Get&) { return total_; }
 //     void On(const Add& m) { total_ += m.amount; }
-//     quern::TimerId tick_ = Every(1s, Add{1});
+//     void On(const Tick&) { ++total_; }
+//     quern::TimerId tick_ = Every(1s, Tick{});
 //     int64_t total_ = 0;
 //   };
+//
+// Signatures behind the Api are private: Self(), After() and Every() accept them, and nobody else
+// can send them, for Spawn() gives a Ref<CounterApi>. Self() may be handed on as a Ref<CounterApi>.
 //
 // OnStart, OnStop (void or Status, optional Context&) run on the actor's own turn, as do
 // construction and destruction: nothing in an actor needs a lock. An object made directly, outside
@@ -60,6 +66,15 @@ class TickOf final : public TickSource {
   M message_;
 };
 
+template <typename Message>
+void this_message_is_sent_more_than_once_and_must_be_copyable() = delete;
+template <typename M>
+constexpr void MustCopy() {
+  if constexpr (!std::is_copy_constructible_v<M>) {
+    this_message_is_sent_more_than_once_and_must_be_copyable<M>();
+  }
+}
+
 // The cell whose actor is being constructed on this thread, or null.
 Cell* TakeConstructingCell();
 
@@ -70,10 +85,12 @@ bool CancelTimer(Cell* cell, TimerId id);
 
 }  // namespace internal
 
-template <typename ApiType>
+template <typename ApiType, typename... Private>
 class Actor {
  public:
   using Api = ApiType;
+  // The Api and the private messages.
+  using Handled = internal::WithPrivate<ApiType, Private...>;
 
  protected:
   Actor() : cell_(internal::TakeConstructingCell()) {}
@@ -82,14 +99,14 @@ class Actor {
   ~Actor() = default;
 
   // This actor; empty outside a System.
-  Ref<Api> Self() const {
-    return Ref<Api>::FromCell(internal::CellPtr<internal::Cell>::Share(cell_));
+  Ref<Handled> Self() const {
+    return Ref<Handled>::FromCell(internal::CellPtr<internal::Cell>::Share(cell_));
   }
 
   // Tells this actor `message` once, `delay` from now on the system's clock. The timer belongs to
   // the actor: it is gone after a stop or a restart.
   template <typename M>
-    requires Accepts<Api, M>
+    requires Accepts<Handled, M>
   TimerId After(Duration delay, M&& message) {
     return Start(delay, Duration::zero(), std::forward<M>(message));
   }
@@ -97,10 +114,9 @@ class Actor {
   // Tells this actor a copy of `message` every `period`, first after one. A tick that is due while
   // the last one is still queued is left out.
   template <typename M>
-    requires Accepts<Api, M>
+    requires Accepts<Handled, M>
   TimerId Every(Duration period, M&& message) {
-    static_assert(std::is_copy_constructible_v<std::remove_cvref_t<M>>,
-                  "Every() sends copies: the message must be copyable");
+    internal::MustCopy<std::remove_cvref_t<M>>();
     return Start(period, period, std::forward<M>(message));
   }
 
@@ -111,9 +127,9 @@ class Actor {
   template <typename M>
   TimerId Start(Duration delay, Duration period, M&& message) {
     using Told = std::remove_cvref_t<M>;
-    using Signature = internal::SignatureFor<Api, Told>;
+    using Signature = internal::SignatureFor<Handled, Told>;
     constexpr uint16_t kIndex =
-        internal::IndexIn<Signature>(static_cast<const internal::SignaturesOf<Api>*>(nullptr));
+        internal::IndexIn<Signature>(static_cast<const internal::SignaturesOf<Handled>*>(nullptr));
     if (cell_ == nullptr) return 0;
     return internal::StartTimer(cell_, delay, period,
                                 std::make_unique<internal::TickOf<Signature, Told>>(

@@ -40,19 +40,26 @@ class Context {
 
   // Spawns a child of this actor; it stops before its parent does. As System::Spawn.
   template <typename A, typename... Args>
-    requires internal::kHandles<A, typename A::Api>
+    requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
   StatusOr<Ref<typename A::Api>> Spawn(std::string_view name, Args&&... args) {
     return internal::Spawn<A>(core(), cell(), SpawnOptions{}, name, std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
-    requires internal::kHandles<A, typename A::Api>
+    requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
   StatusOr<Ref<typename A::Api>> Spawn(const SpawnOptions& options, std::string_view name,
                                        Args&&... args) {
     return internal::Spawn<A>(core(), cell(), options, name, std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
-    requires(!internal::kHandles<A, typename A::Api>)
+    requires(!internal::kHandlesAll<A>)
   internal::HandlerMistake<A> Spawn(Args&&...) = delete;
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
+  internal::ArgumentMistake<A, Args...> Spawn(std::string_view, Args&&...) = delete;
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
+  internal::ArgumentMistake<A, Args...> Spawn(const SpawnOptions&, std::string_view,
+                                              Args&&...) = delete;
 
   // As System::Grain and System::In.
   template <typename Api>

@@ -118,6 +118,7 @@ template <typename GrainApi>
 class Grain : public GrainBase {
  public:
   using Api = GrainApi;
+  using Handled = GrainApi;
 
  protected:
   // This grain, wherever it will be by the time it is used; empty outside a System.
@@ -138,8 +139,7 @@ class Grain : public GrainBase {
   template <typename M>
     requires Accepts<Api, M>
   TimerId Every(Duration period, M&& message) {
-    static_assert(std::is_copy_constructible_v<std::remove_cvref_t<M>>,
-                  "Every() sends copies: the message must be copyable");
+    internal::MustCopy<std::remove_cvref_t<M>>();
     return Start(period, period, std::forward<M>(message));
   }
 
@@ -179,11 +179,11 @@ struct GrainType {
 // A class with a handler for each message of its Api, whose messages and replies have a Codec and
 // whose Api has a kind.
 template <typename G>
-inline constexpr bool kIsGrain = kHandles<G, typename G::Api> && kCanBeRemote<typename G::Api>;
+inline constexpr bool kIsGrain = kHandlesAll<G> && kCanBeRemote<typename G::Api>;
 
 template <typename G>
 auto GrainMistakeOf() {
-  if constexpr (!kHandles<G, typename G::Api>) {
+  if constexpr (!kHandlesAll<G>) {
     return TypeTag<HandlerMistake<G>>();
   } else {
     return TypeTag<WireMistake<G, typename G::Api>>();

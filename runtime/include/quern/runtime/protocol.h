@@ -7,7 +7,7 @@
 //   static_assert(std::same_as<quern::ReplyOf<CounterApi, Get>, int64_t>);
 //
 // Callers include the Api alone, never the actor behind it. A message may be an incomplete type
-// here. Each message stands once in an Api.
+// here. Each message stands once in an Api, and is a value: no pointer, no reference.
 
 #ifndef QUERN_RUNTIME_PROTOCOL_H_
 #define QUERN_RUNTIME_PROTOCOL_H_
@@ -71,6 +71,43 @@ constexpr uint16_t IndexIn(const SignatureList<Signatures...>*) {
   return index;
 }
 
+// What an entry of a Protocol must be.
+template <typename Signature>
+inline constexpr bool kIsSignature = false;
+template <typename R, typename M>
+inline constexpr bool kIsSignature<R(M)> = std::is_object_v<M> && !std::is_pointer_v<M>;
+
+template <typename M>
+inline constexpr char kMessageId = 0;
+
+template <typename... Signatures>
+constexpr bool MessagesDiffer() {
+  const void* ids[] = {&kMessageId<typename SignatureParts<Signatures>::Message>..., nullptr};
+  for (size_t i = 0; i < sizeof...(Signatures); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (ids[i] == ids[j]) return false;
+    }
+  }
+  return true;
+}
+
+// An Api and the messages that only its actor itself can send.
+template <typename Api, typename List, typename... Private>
+struct JoinedProtocol;
+template <typename Api, typename... Signatures, typename... Private>
+struct JoinedProtocol<Api, SignatureList<Signatures...>, Private...>
+    : Protocol<Signatures..., Private...> {};
+template <typename Api, typename... Private>
+struct WithPrivateOf {
+  using Type = JoinedProtocol<Api, SignaturesOf<Api>, Private...>;
+};
+template <typename Api>
+struct WithPrivateOf<Api> {
+  using Type = Api;
+};
+template <typename Api, typename... Private>
+using WithPrivate = typename WithPrivateOf<Api, Private...>::Type;
+
 template <typename Narrow, typename... Signatures>
 constexpr bool CoveredBy(const SignatureList<Signatures...>*) {
   return (std::is_base_of_v<SignatureTag<Signatures>, Narrow> && ...);
@@ -79,7 +116,16 @@ constexpr bool CoveredBy(const SignatureList<Signatures...>*) {
 }  // namespace internal
 
 template <typename... Signatures>
-struct Protocol {};
+struct Protocol {
+  static constexpr bool kWellFormed = (internal::kIsSignature<Signatures> && ...);
+  static_assert(kWellFormed, "a Protocol lists Reply(Message), each message a value");
+  static_assert(
+      [] {
+        if constexpr (kWellFormed) return internal::MessagesDiffer<Signatures...>();
+        return true;
+      }(),
+      "each message stands once in a Protocol");
+};
 
 // True when Api has a signature for the message type M.
 template <typename Api, typename M>

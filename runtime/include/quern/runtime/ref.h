@@ -30,6 +30,14 @@ namespace internal {
 // What a wrong Tell or Ask appears to return: the sentence that the compiler prints.
 struct this_message_is_not_in_the_Api_of_this_Ref;
 
+// Looked into at a call alone: an Api may be incomplete until then.
+template <typename Api, typename M>
+struct TravelMistake {
+  using Type = SignatureMistake<SignatureFor<Api, std::remove_cvref_t<M>>>;
+};
+template <typename Api, typename M>
+inline constexpr bool kCannotTravel = !std::is_void_v<typename TravelMistake<Api, M>::Type>;
+
 // Memory for a reply that may or may not come.
 template <typename R>
 class ReplyMemory {
@@ -70,6 +78,9 @@ class Ref {
   template <typename M>
     requires(!Accepts<Api, M>)
   internal::this_message_is_not_in_the_Api_of_this_Ref Tell(M&& message) const = delete;
+  template <typename M>
+    requires Accepts<Api, M> && internal::kCannotTravel<Api, M>
+  typename internal::TravelMistake<Api, M>::Type Tell(M&& message) const = delete;
 
   // Sends and waits for the reply. Inside a handler it suspends the fiber, on a plain thread it
   // blocks the thread. The timeout shrinks to the deadline of the ask that is being handled.
@@ -94,6 +105,9 @@ class Ref {
     requires(!Accepts<Api, M>)
   internal::this_message_is_not_in_the_Api_of_this_Ref Ask(M&& message,
                                                            Duration = {}) const = delete;
+  template <typename M, typename A = Api>
+    requires Accepts<A, M> && internal::kCannotTravel<A, M>
+  typename internal::TravelMistake<A, M>::Type Ask(M&& message, Duration = {}) const = delete;
 
   // Asks the actor to stop and returns at once: its parked asks return CANCELLED, the running
   // handler ends, queued messages are dead-lettered. Nothing for a grain. Thread-safe.

@@ -50,19 +50,26 @@ class System {
   // and OnStart run on the actor's own turn, after this has returned. INVALID_ARGUMENT the name;
   // ALREADY_EXISTS a living actor has it; UNAVAILABLE the system is stopping. Never suspends.
   template <typename A, typename... Args>
-    requires internal::kHandles<A, typename A::Api>
+    requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
   StatusOr<Ref<typename A::Api>> Spawn(std::string_view name, Args&&... args) {
     return internal::Spawn<A>(core_, nullptr, SpawnOptions{}, name, std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
-    requires internal::kHandles<A, typename A::Api>
+    requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
   StatusOr<Ref<typename A::Api>> Spawn(const SpawnOptions& options, std::string_view name,
                                        Args&&... args) {
     return internal::Spawn<A>(core_, nullptr, options, name, std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
-    requires(!internal::kHandles<A, typename A::Api>)
+    requires(!internal::kHandlesAll<A>)
   internal::HandlerMistake<A> Spawn(Args&&...) = delete;
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
+  internal::ArgumentMistake<A, Args...> Spawn(std::string_view, Args&&...) = delete;
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
+  internal::ArgumentMistake<A, Args...> Spawn(const SpawnOptions&, std::string_view,
+                                              Args&&...) = delete;
 
   // Hosts a grain class here, under its Api's kind or the one in `options`. INVALID_ARGUMENT the
   // kind; ALREADY_EXISTS it is hosted. Host before a network layer starts: it tells the others.

@@ -64,7 +64,7 @@ constexpr ActorClass MakeActorClass() {
   c.name = TypeName<A>();
   c.bytes = sizeof(A);
   c.alignment = alignof(A);
-  c.handlers = &kHandlerTable<A, typename A::Api>;
+  c.handlers = &kHandlerTable<A, HandledBy<A>>;
   c.destroy = [](void* actor) { std::destroy_at(static_cast<A*>(actor)); };
   if constexpr (
       requires(A& a, Context& context) { a.OnStart(context); } || requires(A& a) { a.OnStart(); }) {
@@ -135,9 +135,16 @@ constexpr ActorFactory MakeActorFactory() {
 template <typename A, typename... Args>
 inline constexpr ActorFactory kActorFactory = MakeActorFactory<A, Args...>();
 
-// The sentence that the compiler prints.
+// Arguments are decayed, kept, and moved or copied into the constructor.
+template <typename A, typename... Args>
+inline constexpr bool kConstructs = std::is_constructible_v<A, std::decay_t<Args>&&...>;
+
+// The sentence that the compiler prints: what a deleted function appears to return.
 template <typename Actor, typename... Arguments>
-void this_actor_cannot_be_constructed_from_these_arguments() = delete;
+struct this_actor_cannot_be_constructed_from_these_arguments;
+template <typename A, typename... Args>
+using ArgumentMistake =
+    this_actor_cannot_be_constructed_from_these_arguments<A, std::decay_t<Args>...>;
 
 }  // namespace quern::internal
 

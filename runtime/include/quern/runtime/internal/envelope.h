@@ -60,6 +60,9 @@ class Envelope : public MailboxNode {
   static constexpr uint32_t kClaimed = 1;  // the right to answer is taken (or given up)
   static constexpr uint32_t kReplierGone = 2;
   static constexpr uint32_t kAskerGone = 4;
+  static constexpr uint32_t kDeferred = 8;  // a Deferred may answer, and holds the block
+  static constexpr uint32_t kHandled = 16;  // with kDeferred: the handler has returned
+  static constexpr uint32_t kAside = 32;    // put aside by its handler, whose answer is none
 
   bool is_ask() const { return flags & kAsk; }
   bool is_nudge() const { return signature == nullptr; }

@@ -6,7 +6,7 @@
 //
 // A handler is exactly one of On(const M&), On(M&&), On(M), const or not, noexcept or not,
 // inherited or not, with an optional trailing Context&. It returns R or StatusOr<R>; for void: void
-// or Status.
+// or Status. Or it returns void and takes, as its last parameter, a Deferred<R> to answer later.
 
 #ifndef QUERN_RUNTIME_INTERNAL_HANDLER_TABLE_H_
 #define QUERN_RUNTIME_INTERNAL_HANDLER_TABLE_H_
@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "quern/runtime/deferred.h"
 #include "quern/runtime/internal/envelope.h"
 #include "quern/runtime/internal/signature.h"
 #include "quern/runtime/protocol.h"
@@ -51,154 +52,283 @@ struct HandlerTable {
 
 enum class Pass : uint8_t { kConstRef, kMove, kValue };
 
-template <typename Ret, Pass kPassBy, bool kWithContext>
-struct HandlerForm {
+// What may stand behind the message: nothing, a Context&, a Deferred, or both in this order.
+template <typename... Rest>
+struct Trailing {
+  static constexpr bool kValid = false;
+};
+template <>
+struct Trailing<> {
+  static constexpr bool kValid = true;
+  static constexpr bool kContext = false;
+  using Deferral = void;
+};
+template <>
+struct Trailing<Context&> : Trailing<> {
+  static constexpr bool kContext = true;
+};
+template <typename R>
+struct Trailing<Deferred<R>> : Trailing<> {
+  using Deferral = Deferred<R>;
+};
+template <typename R>
+struct Trailing<Context&, Deferred<R>> : Trailing<Deferred<R>> {
+  static constexpr bool kContext = true;
+};
+
+template <typename Ret, Pass kPassBy, typename... Rest>
+struct HandlerForm : Trailing<Rest...> {
   using Return = Ret;
   static constexpr Pass kPass = kPassBy;
-  static constexpr bool kContext = kWithContext;
 };
 
 // Deduced from the member's address, so that no conversion can hijack a message: exactly one of
-// these overloads fits a well-formed handler.
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kConstRef, false> FormOf(Ret (C::*)(const M&));
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kConstRef, false> FormOf(Ret (C::*)(const M&) const);
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kConstRef, true> FormOf(Ret (C::*)(const M&, Context&));
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kConstRef, true> FormOf(Ret (C::*)(const M&, Context&) const);
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kMove, false> FormOf(Ret (C::*)(M&&));
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kMove, false> FormOf(Ret (C::*)(M&&) const);
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kMove, true> FormOf(Ret (C::*)(M&&, Context&));
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kMove, true> FormOf(Ret (C::*)(M&&, Context&) const);
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kValue, false> FormOf(Ret (C::*)(M));
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kValue, false> FormOf(Ret (C::*)(M) const);
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kValue, true> FormOf(Ret (C::*)(M, Context&));
-template <typename M, typename Ret, typename C>
-HandlerForm<Ret, Pass::kValue, true> FormOf(Ret (C::*)(M, Context&) const);
+// these overloads fits a well-formed handler, and exactly one member of the class fits it. (M is
+// the class's, not theirs: as a parameter of theirs it would make one overload beat another.)
+template <typename M>
+struct Forms {
+  template <typename Ret, typename C, typename... Rest>
+  static HandlerForm<Ret, Pass::kConstRef, Rest...> Of(Ret (C::*)(const M&, Rest...));
+  template <typename Ret, typename C, typename... Rest>
+  static HandlerForm<Ret, Pass::kConstRef, Rest...> Of(Ret (C::*)(const M&, Rest...) const);
+  template <typename Ret, typename C, typename... Rest>
+  static HandlerForm<Ret, Pass::kMove, Rest...> Of(Ret (C::*)(M&&, Rest...));
+  template <typename Ret, typename C, typename... Rest>
+  static HandlerForm<Ret, Pass::kMove, Rest...> Of(Ret (C::*)(M&&, Rest...) const);
+  template <typename Ret, typename C, typename... Rest>
+  static HandlerForm<Ret, Pass::kValue, Rest...> Of(Ret (C::*)(M, Rest...));
+  template <typename Ret, typename C, typename... Rest>
+  static HandlerForm<Ret, Pass::kValue, Rest...> Of(Ret (C::*)(M, Rest...) const);
+};
 
 // Classic SFINAE: g++ 12's requires-expressions ignore access here.
 template <typename A, typename M>
-decltype(FormOf<M>(&A::On)) DetectHandler(int);
+decltype(Forms<M>::Of(&A::On)) DetectForm(int);
 template <typename A, typename M>
-void DetectHandler(...);
+void DetectForm(...);
 
+template <typename Form>
+constexpr bool IsHandlerForm() {
+  if constexpr (std::is_void_v<Form>) {
+    return false;
+  } else {
+    return Form::kValid;
+  }
+}
+
+// The slow path, for messages that the above does not settle: members looked for one exact type at
+// a time. It finds handlers that are templates, and tells none from more than one.
+template <typename Ret, typename C, typename... Args>
+struct ExactMember {
+  using Plain = Ret (C::*)(Args...);
+  using Const = Ret (C::*)(Args...) const;
+};
+template <typename A, typename Member>
+decltype((void)static_cast<Member>(&A::On), std::true_type()) HasMember(int);
+template <typename A, typename Member>
+std::false_type HasMember(...);
+
+template <typename A, typename Ret, typename... Args>
+constexpr int CountExact() {
+  using Member = ExactMember<Ret, A, Args...>;
+  return int{decltype(HasMember<A, typename Member::Plain>(0))::value} +
+         int{decltype(HasMember<A, typename Member::Const>(0))::value};
+}
+
+// All forms with one kind of trailing parameters and one return type.
+template <typename A, typename M, typename Ret, typename... Rest>
+struct ExactForms {
+  static constexpr int kConstRefs = CountExact<A, Ret, const M&, Rest...>();
+  static constexpr int kMoves = CountExact<A, Ret, M&&, Rest...>();
+  static constexpr int kValues = CountExact<A, Ret, M, Rest...>();
+  static constexpr int kCount = kConstRefs + kMoves + kValues;
+  using Type = HandlerForm<Ret,
+                           kConstRefs != 0 ? Pass::kConstRef
+                           : kMoves != 0   ? Pass::kMove
+                                           : Pass::kValue,
+                           Rest...>;
+};
+struct NoForms {
+  static constexpr int kCount = 0;
+  using Type = void;
+};
+template <typename... Forms>
+struct FirstOf : NoForms {};
+template <typename First, typename... More>
+struct FirstOf<First, More...> : std::conditional_t<First::kCount != 0, First, FirstOf<More...>> {};
+template <typename... Forms>
+struct AllForms {
+  static constexpr int kCount = (Forms::kCount + ...);
+  using Type = std::conditional_t<kCount == 1, typename FirstOf<Forms...>::Type, void>;
+};
+
+template <typename A, typename M, typename R>
+using SlowForms =
+    AllForms<ExactForms<A, M, R>, ExactForms<A, M, R, Context&>, ExactForms<A, M, ReplySlot<R>>,
+             ExactForms<A, M, ReplySlot<R>, Context&>, ExactForms<A, M, void, Deferred<R>>,
+             ExactForms<A, M, void, Context&, Deferred<R>>>;
+
+// The form of the one handler for the message of S, or void.
 template <typename A, typename S>
-using FormFor = decltype(DetectHandler<A, typename SignatureParts<S>::Message>(0));
-
-template <typename R, typename Ret>
-inline constexpr bool kReturnFits = std::is_same_v<Ret, R> || std::is_same_v<Ret, ReplySlot<R>>;
+auto FindForm() {
+  using M = typename SignatureParts<S>::Message;
+  using R = typename SignatureParts<S>::Reply;
+  using Quick = decltype(DetectForm<A, M>(0));
+  if constexpr (IsHandlerForm<Quick>()) {
+    return TypeTag<Quick>();
+  } else {
+    return TypeTag<typename SlowForms<A, M, R>::Type>();
+  }
+}
+template <typename A, typename S>
+using FormFor = typename decltype(FindForm<A, S>())::Type;
 
 template <typename A, typename S>
 inline constexpr bool kHasHandler = !std::is_void_v<FormFor<A, S>>;
 
 template <typename A, typename S>
-constexpr bool HandlerReturnFits() {
-  if constexpr (kHasHandler<A, S>) {
-    return kReturnFits<typename SignatureParts<S>::Reply, typename FormFor<A, S>::Return>;
+inline constexpr bool kHasManyHandlers =
+    !kHasHandler<A, S> &&
+    (SlowForms<A, typename SignatureParts<S>::Message, typename SignatureParts<S>::Reply>::kCount >
+     1);
+
+// It returns what the Api declares, or takes the right to answer with it.
+template <typename Form, typename R>
+constexpr bool FormFits() {
+  using Return = typename Form::Return;
+  if constexpr (std::is_void_v<typename Form::Deferral>) {
+    return std::is_same_v<Return, R> || std::is_same_v<Return, ReplySlot<R>>;
   } else {
-    return true;
+    return std::is_void_v<Return> && std::is_same_v<typename Form::Deferral, Deferred<R>>;
+  }
+}
+
+template <typename A, typename S>
+constexpr bool HandlerFits() {
+  if constexpr (kHasHandler<A, S>) {
+    return FormFits<FormFor<A, S>, typename SignatureParts<S>::Reply>();
+  } else {
+    return false;
   }
 }
 
 template <typename A, typename... S>
 constexpr bool HandlesAll(const SignatureList<S...>*) {
-  return ((kHasHandler<A, S> && HandlerReturnFits<A, S>()) && ...);
+  return (HandlerFits<A, S>() && ...);
 }
 
-// True when A has a fitting handler for every message of Api.
+// Every message that an A is sent: its Api's, and those that only it itself sends.
+template <typename A>
+using HandledBy = typename A::Handled;
+
+// True when A has one fitting handler for every message of Api.
 template <typename A, typename Api>
 inline constexpr bool kHandles = HandlesAll<A>(static_cast<const SignaturesOf<Api>*>(nullptr));
+template <typename A>
+inline constexpr bool kHandlesAll = kHandles<A, HandledBy<A>>;
 
 // The sentences that the compiler prints: what a deleted function appears to return, so that the
 // first error line names the mistake at the call that made it.
 template <typename Actor, typename Message>
 struct this_actor_has_no_handler_On_for_this_message_of_its_Api;
+template <typename Actor, typename Message>
+struct this_actor_has_more_than_one_handler_On_for_this_message;
 template <typename Actor, typename Message, typename Expected>
 struct this_handler_On_must_return_the_reply_that_the_Api_declares_or_StatusOr_of_it;
+template <typename Actor, typename Message, typename Expected>
+struct this_handler_On_must_return_void_and_take_a_Deferred_of_the_reply_that_the_Api_declares;
 
 // Called only when there is one, so that recursion costs a right program nothing.
 template <typename A, typename S, typename... More>
 auto FirstHandlerMistake(const SignatureList<S, More...>*) {
   using M = typename SignatureParts<S>::Message;
   using R = typename SignatureParts<S>::Reply;
-  if constexpr (!kHasHandler<A, S>) {
+  if constexpr (kHasManyHandlers<A, S>) {
+    return TypeTag<this_actor_has_more_than_one_handler_On_for_this_message<A, M>>();
+  } else if constexpr (!kHasHandler<A, S>) {
     return TypeTag<this_actor_has_no_handler_On_for_this_message_of_its_Api<A, M>>();
-  } else if constexpr (!HandlerReturnFits<A, S>()) {
+  } else if constexpr (HandlerFits<A, S>()) {
+    return FirstHandlerMistake<A>(static_cast<const SignatureList<More...>*>(nullptr));
+  } else if constexpr (std::is_void_v<typename FormFor<A, S>::Deferral>) {
     return TypeTag<
         this_handler_On_must_return_the_reply_that_the_Api_declares_or_StatusOr_of_it<A, M, R>>();
   } else {
-    return FirstHandlerMistake<A>(static_cast<const SignatureList<More...>*>(nullptr));
+    return TypeTag<
+        this_handler_On_must_return_void_and_take_a_Deferred_of_the_reply_that_the_Api_declares<
+            A, M, R>>();
   }
 }
 template <typename A>
 auto HandlerMistakeOf() {
-  if constexpr (kHandles<A, typename A::Api>) {
+  if constexpr (kHandlesAll<A>) {
     return TypeTag<void>();
   } else {
-    return FirstHandlerMistake<A>(static_cast<const SignaturesOf<typename A::Api>*>(nullptr));
+    return FirstHandlerMistake<A>(static_cast<const SignaturesOf<HandledBy<A>>*>(nullptr));
   }
 }
 template <typename A>
 using HandlerMistake = typename decltype(HandlerMistakeOf<A>())::Type;
 
+// The message as its handler wants it.
+template <Pass kPass, typename M>
+decltype(auto) PassMessage(M& message) {
+  if constexpr (kPass == Pass::kConstRef) {
+    return std::as_const(message);
+  } else {
+    return static_cast<M&&>(message);
+  }
+}
+
 template <typename A, typename S>
-decltype(auto) CallHandler(A& actor, typename SignatureParts<S>::Message& message,
-                           Context& context) {
+decltype(auto) CallHandler(A& actor, Envelope* e, Context& context) {
   using M = typename SignatureParts<S>::Message;
   using Form = FormFor<A, S>;
-  if constexpr (Form::kPass == Pass::kConstRef) {
+  M& message = *static_cast<M*>(e->message());
+  if constexpr (!std::is_void_v<typename Form::Deferral>) {
+    typename Form::Deferral deferred(DeferredReply(e, context));
     if constexpr (Form::kContext) {
-      return actor.On(std::as_const(message), context);
+      return actor.On(PassMessage<Form::kPass>(message), context, std::move(deferred));
     } else {
-      return actor.On(std::as_const(message));
+      return actor.On(PassMessage<Form::kPass>(message), std::move(deferred));
     }
+  } else if constexpr (Form::kContext) {
+    return actor.On(PassMessage<Form::kPass>(message), context);
   } else {
-    if constexpr (Form::kContext) {
-      return actor.On(static_cast<M&&>(message), context);
-    } else {
-      return actor.On(static_cast<M&&>(message));
-    }
+    return actor.On(PassMessage<Form::kPass>(message));
   }
 }
 
 // Told when a handler answered a tell with an error: counted and logged, for nobody waits.
 void ReportFailedTell(const Envelope& envelope, const Status& status);
 
+// Answers with what the handler returned; an error that nobody waits for is reported.
+template <typename R, typename Return>
+void AnswerWith(Envelope* e, Return reply) {
+  if (e->is_ask()) {
+    if (!ClaimReply(e)) return;
+    std::construct_at(static_cast<ReplySlot<R>*>(e->ask().slot), std::move(reply));
+    FinishReply(e);
+  } else if constexpr (!std::is_same_v<Return, R>) {
+    if constexpr (std::is_void_v<R>) {
+      if (!reply.ok()) ReportFailedTell(*e, reply);
+    } else {
+      if (!reply.ok()) ReportFailedTell(*e, reply.status());
+    }
+  }
+}
+
 template <typename A, typename S>
 void RunHandler(void* actor_ptr, Envelope* e, Context& context) {
-  using M = typename SignatureParts<S>::Message;
   using R = typename SignatureParts<S>::Reply;
-  using Return = typename FormFor<A, S>::Return;
+  using Form = FormFor<A, S>;
   A& actor = *static_cast<A*>(actor_ptr);
-  M& message = *static_cast<M*>(e->message());
-  if constexpr (std::is_void_v<Return>) {
-    CallHandler<A, S>(actor, message, context);
-    if (e->is_ask() && ClaimReply(e)) {
-      std::construct_at(static_cast<Status*>(e->ask().slot));
-      FinishReply(e);
-    }
+  if constexpr (!std::is_void_v<typename Form::Deferral>) {
+    CallHandler<A, S>(actor, e, context);
+  } else if constexpr (std::is_void_v<typename Form::Return>) {
+    CallHandler<A, S>(actor, e, context);
+    if (e->is_ask()) AnswerWith<R>(e, Status());
   } else {
-    Return reply = CallHandler<A, S>(actor, message, context);
-    if (e->is_ask()) {
-      if (!ClaimReply(e)) return;
-      std::construct_at(static_cast<ReplySlot<R>*>(e->ask().slot), std::move(reply));
-      FinishReply(e);
-    } else if constexpr (!std::is_same_v<Return, R>) {
-      if constexpr (std::is_void_v<R>) {
-        if (!reply.ok()) ReportFailedTell(*e, reply);
-      } else {
-        if (!reply.ok()) ReportFailedTell(*e, reply.status());
-      }
-    }
+    AnswerWith<R, typename Form::Return>(e, CallHandler<A, S>(actor, e, context));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -47,17 +48,63 @@ struct Signature {
   void (*destroy_slot)(void* slot);
 };
 
+template <typename T>
+inline constexpr bool kIsView = false;
+template <typename C, typename Traits>
+inline constexpr bool kIsView<std::basic_string_view<C, Traits>> = true;
+template <typename T, size_t kExtent>
+inline constexpr bool kIsView<std::span<T, kExtent>> = true;
+
+// The sentences that the compiler prints: what a deleted function appears to return.
+template <typename Message>
+struct this_message_cannot_be_moved_into_a_mailbox;
+template <typename Message>
+struct this_message_is_a_view_of_memory_that_its_sender_owns;
+template <typename Message>
+struct this_message_is_over_4_KiB_box_it;
+template <typename Message>
+struct this_message_is_aligned_over_16_bytes_box_it;
+template <typename Message, typename Reply>
+struct the_reply_to_this_message_is_a_pointer_a_reference_or_a_view;
+template <typename Message, typename Reply>
+struct the_reply_to_this_message_is_over_4_KiB_box_it;
+
+template <typename M, typename R>
+auto ReplyMistakeOf() {
+  if constexpr (std::is_void_v<R>) {
+    return TypeTag<void>();
+  } else if constexpr (std::is_reference_v<R> || std::is_pointer_v<R> || kIsView<R>) {
+    return TypeTag<the_reply_to_this_message_is_a_pointer_a_reference_or_a_view<M, R>>();
+  } else if constexpr (sizeof(R) > kMessageBytesMax) {
+    return TypeTag<the_reply_to_this_message_is_over_4_KiB_box_it<M, R>>();
+  } else {
+    return TypeTag<void>();
+  }
+}
+template <typename S>
+auto SignatureMistakeOf() {
+  using M = typename SignatureParts<S>::Message;
+  if constexpr (kIsView<M>) {
+    return TypeTag<this_message_is_a_view_of_memory_that_its_sender_owns<M>>();
+  } else if constexpr (!std::is_move_constructible_v<M>) {
+    return TypeTag<this_message_cannot_be_moved_into_a_mailbox<M>>();
+  } else if constexpr (sizeof(M) > kMessageBytesMax) {
+    return TypeTag<this_message_is_over_4_KiB_box_it<M>>();
+  } else if constexpr (alignof(M) > kMessageAlignmentMax) {
+    return TypeTag<this_message_is_aligned_over_16_bytes_box_it<M>>();
+  } else {
+    return ReplyMistakeOf<M, typename SignatureParts<S>::Reply>();
+  }
+}
+template <typename S>
+using SignatureMistake = typename decltype(SignatureMistakeOf<S>())::Type;
+
 template <typename S>
 constexpr Signature MakeSignature() {
   using M = typename SignatureParts<S>::Message;
   using R = typename SignatureParts<S>::Reply;
-  static_assert(std::is_object_v<M> && !std::is_pointer_v<M> && std::is_move_constructible_v<M>,
-                "a message is a movable value: no pointer, no reference, no view");
-  static_assert(sizeof(M) <= kMessageBytesMax, "a message over 4 KiB: box it");
-  static_assert(alignof(M) <= kMessageAlignmentMax, "a message aligned over 16 bytes: box it");
-  static_assert(!std::is_reference_v<R> && !std::is_pointer_v<R>,
-                "a reply is a value: no pointer, no reference, no view");
-  if constexpr (!std::is_void_v<R>) static_assert(sizeof(R) <= kMessageBytesMax, "box the reply");
+  static_assert(std::is_void_v<SignatureMistake<S>>,
+                "a message and its reply are values of at most 4 KiB: box larger");
   Signature s{};
   s.message_name = TypeName<M>();
   s.message_bytes = sizeof(M);

@@ -34,16 +34,11 @@ StatusOr<CellPtr<Cell>> SpawnActor(SystemCore* core, Cell* parent, const SpawnRe
 template <typename A, typename... Args>
 StatusOr<Ref<typename A::Api>> Spawn(SystemCore* core, Cell* parent, const SpawnOptions& options,
                                      std::string_view name, Args&&... args) {
-  if constexpr (!std::is_constructible_v<A, std::decay_t<Args>&&...>) {
-    this_actor_cannot_be_constructed_from_these_arguments<A, std::decay_t<Args>...>();
-    return Status();
-  } else {
-    std::tuple<Args&&...> forwarded(std::forward<Args>(args)...);
-    StatusOr<CellPtr<Cell>> cell =
-        SpawnActor(core, parent, {name, &kActorFactory<A, Args...>, &forwarded, &options});
-    if (!cell.ok()) return cell.status();
-    return Ref<typename A::Api>::FromCell(*std::move(cell));
-  }
+  std::tuple<Args&&...> forwarded(std::forward<Args>(args)...);
+  StatusOr<CellPtr<Cell>> cell =
+      SpawnActor(core, parent, {name, &kActorFactory<A, Args...>, &forwarded, &options});
+  if (!cell.ok()) return cell.status();
+  return Ref<typename A::Api>::FromCell(*std::move(cell));
 }
 
 // The proxy of a grain. INVALID_ARGUMENT answers every message when the kind or key is malformed.
@@ -119,12 +114,11 @@ StatusOr<CellPtr<Cell>> SpawnFromEncoded(SystemCore* core, std::string_view name
 }
 
 template <typename A>
-inline constexpr bool kIsHostableActor =
-    kHandles<A, typename A::Api> && kSpawnableByKind<typename A::Api>;
+inline constexpr bool kIsHostableActor = kHandlesAll<A> && kSpawnableByKind<typename A::Api>;
 
 template <typename A>
 auto HostedActorMistakeOf() {
-  if constexpr (!kHandles<A, typename A::Api>) {
+  if constexpr (!kHandlesAll<A>) {
     return TypeTag<HandlerMistake<A>>();
   } else {
     return TypeTag<KindMistake<A, typename A::Api>>();
