@@ -13,6 +13,7 @@
 #include "quern/runtime/event_stream.h"
 #include "quern/runtime/grain.h"
 #include "quern/runtime/lifecycle_events.h"
+#include "quern/runtime/mailbox.h"
 #include "quern/runtime/protocol.h"
 #include "quern/runtime/ref.h"
 #include "quern/runtime/spawn_options.h"

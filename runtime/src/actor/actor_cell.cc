@@ -20,6 +20,10 @@
 #include "system/system_core.h"
 
 namespace quern::internal {
+
+// An idle actor is this, its name and its object.
+static_assert(sizeof(ActorCell) <= 112);
+
 namespace {
 
 Status ValidateName(std::string_view name) {
@@ -32,8 +36,6 @@ Status ValidateName(std::string_view name) {
       absl::StrCat("spawn \"", std::string(name),
                    "\": an actor's name is 1 to 255 bytes without '/' and control characters"));
 }
-
-constexpr SpawnOptions kRootOptions{};
 
 }  // namespace
 
@@ -80,10 +82,11 @@ void ActorCell::Dispose() noexcept {
 }
 
 CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on_stopped) {
+  const SpawnOptions options;
   const Layout layout(nullptr, 0);
   void* memory = ::operator new(layout.bytes, layout.alignment);
   auto* root =
-      ::new (memory) ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, &kRootOptions}, layout);
+      ::new (memory) ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, &options}, layout);
   root->extras().on_stopped = std::move(on_stopped);
   root->MarkSignal(kStartSignal);
   root->MailboxCell::Start();
@@ -93,6 +96,8 @@ CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on
 StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequest& request) {
   if (Status valid = ValidateName(request.name); !valid.ok()) return valid;
   if (parent->core().stopping()) return absl::UnavailableError("spawn: the system is stopping");
+  StatusOr<std::unique_ptr<ChosenMailbox>> mailbox = ChosenMailbox::Make(request.options->mailbox);
+  if (!mailbox.ok()) return mailbox.status();
   const Layout layout(request.factory, request.name.size());
   void* memory = ::operator new(layout.bytes, layout.alignment);
   auto cell = CellPtr<ActorCell>::Adopt(::new (memory) ActorCell(
@@ -101,6 +106,7 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
     request.factory->keep_arguments(cell->arguments(), request.arguments);
     cell->has_arguments_ = true;
   }
+  cell->SetChosenMailbox(*std::move(mailbox));
   cell->MarkSignal(kStartSignal);
   // From here others can find it and send; it is not idle, so nobody schedules it but Start().
   if (Status added = parent->extras().children.Add(cell.get()); !added.ok()) return added;
@@ -115,6 +121,15 @@ ActorCell::Extras& ActorCell::extras() {
   if (extras_.compare_exchange_strong(have, made, std::memory_order_acq_rel)) return *made;
   delete made;
   return *have;
+}
+
+SideMail* ActorCell::side_mail(bool make) {
+  Extras* have = extras_if_any();
+  if (have == nullptr || have->side_mail == nullptr) {
+    if (!make) return nullptr;
+    extras().side_mail = std::make_unique<SideMail>();
+  }
+  return extras().side_mail.get();
 }
 
 std::string ActorCell::Path() const {

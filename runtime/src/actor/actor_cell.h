@@ -27,6 +27,7 @@
 #include "actor/children.h"
 #include "actor/mailbox_cell.h"
 #include "actor/restart_budget.h"
+#include "mailbox/side_mail.h"
 #include "quern/runtime/internal/actor_class.h"
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/spawn_options.h"
@@ -83,6 +84,7 @@ class ActorCell final : public MailboxCell {
     CellTimer* idle = nullptr;   // passivation
     Time last_active{};
     std::function<void()> on_stopped;  // the root's
+    std::unique_ptr<SideMail> side_mail;
   };
 
   // Behind the cell, in one allocation: the name, the kept arguments, the object.
@@ -119,6 +121,7 @@ class ActorCell final : public MailboxCell {
   bool Idle(Turn& turn);
   void ArmIdle(Turn& turn, Time due);
   Extras& extras();
+  SideMail* side_mail(bool make) override;
   Extras* extras_if_any() const { return extras_.load(std::memory_order_acquire); }
 
   // The small ones first: they fill the base's tail.

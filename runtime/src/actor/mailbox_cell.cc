@@ -8,6 +8,7 @@
 #include "actor/call_chain.h"
 #include "actor/dead_letters.h"
 #include "mailbox/envelope_extra.h"
+#include "mailbox/side_mail.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/network_port.h"
 #include "scheduler/scheduler.h"
@@ -64,13 +65,59 @@ Delivery MailboxCell::Post(Envelope* envelope) {
       return Delivery::kAccepted;
     }
   }
-  if (closed()) {
-    Refuse(envelope);
-    return Delivery::kStopped;
-  }
+  if (gate_.load(std::memory_order_acquire) != 0) return PostAtGate(envelope);
   envelope->flags |= Envelope::kQueued;
   PushNode(envelope);
   return Delivery::kAccepted;
+}
+
+Delivery MailboxCell::PostAtGate(Envelope* envelope) {
+  const uint8_t gate = gate_.load(std::memory_order_acquire);
+  if ((gate & (kChosen | kClosed)) == 0) {
+    envelope->flags |= Envelope::kQueued;
+    PushNode(envelope);
+    return Delivery::kAccepted;
+  }
+  if ((gate & kChosen) == 0) {
+    Refuse(envelope);
+    return Delivery::kStopped;
+  }
+  const ChosenMailbox::Offered offered = side_mail(false)->chosen->Offer(envelope);
+  if (offered.dropped != nullptr) {
+    if (offered.reason == DeadLetterReason::kStopped) {
+      Refuse(offered.dropped);
+    } else {
+      Drop(offered.dropped, offered.reason);
+    }
+  }
+  if (offered.nudge) PushNode(AllocateNudge());
+  return offered.delivery;
+}
+
+void MailboxCell::SetChosenMailbox(std::unique_ptr<ChosenMailbox> mailbox) {
+  if (mailbox == nullptr) return;
+  side_mail(true)->chosen = std::move(mailbox);
+  elsewhere_ |= kInChosen;
+  gate_.fetch_or(kChosen, std::memory_order_release);
+}
+
+const ChosenMailbox* MailboxCell::chosen_mailbox() const {
+  if ((gate_.load(std::memory_order_acquire) & kChosen) == 0) return nullptr;
+  return const_cast<MailboxCell*>(this)->side_mail(false)->chosen.get();
+}
+
+void MailboxCell::PushFront(Envelope* envelope) {
+  side_mail(true)->front.PushFront(envelope);
+  elsewhere_ |= kInFront;
+}
+
+Envelope* MailboxCell::TakeElsewhere() {
+  SideMail& side = *side_mail(false);
+  if ((elsewhere_ & kInFront) != 0) {
+    if (Envelope* envelope = side.front.PopFront(); envelope != nullptr) return envelope;
+    elsewhere_ &= static_cast<uint8_t>(~kInFront);
+  }
+  return (elsewhere_ & kInChosen) != 0 ? side.chosen->Take() : nullptr;
 }
 
 void MailboxCell::PushNode(MailboxNode* node) {
@@ -95,6 +142,18 @@ void MailboxCell::Refuse(Envelope* envelope) {
   DropEnvelope(envelope, absl::UnavailableError(path + " has stopped"));
 }
 
+// No room in a chosen mailbox.
+void MailboxCell::Drop(Envelope* envelope, DeadLetterReason reason) {
+  const std::string path = Path();
+  if (!envelope->is_ask()) {
+    core_->dead_letters().Add({.reason = reason,
+                               .target = path,
+                               .message = envelope->signature->message_name,
+                               .sender_id = SenderIdOf(*envelope)});
+  }
+  DropEnvelope(envelope, absl::ResourceExhaustedError("the mailbox of " + path + " is full"));
+}
+
 void MailboxCell::DrainClosed() {
   do {
     MailboxNode* spent = nullptr;
@@ -115,12 +174,19 @@ void MailboxCell::Signal(uint32_t bits) {
   if (closed()) return;
   const uint32_t old = signals_.fetch_or(bits, std::memory_order_seq_cst);
   if ((old & bits) == bits) return;  // whoever set them has made a turn happen
-  if (dormant_.exchange(false, std::memory_order_seq_cst)) {
+  if (LeaveDormant()) {
     Schedule();
   } else {
     PushNode(AllocateNudge());
   }
   if ((bits & kStopSignal) != 0) CancelParkedWait();
+}
+
+// True for the one that now has to make a turn happen.
+bool MailboxCell::LeaveDormant() {
+  if ((gate_.load(std::memory_order_seq_cst) & kDormant) == 0) return false;
+  constexpr auto kAwake = static_cast<uint8_t>(~kDormant);
+  return (gate_.fetch_and(kAwake, std::memory_order_seq_cst) & kDormant) != 0;
 }
 
 After MailboxCell::RunSignals(Turn& turn) {
@@ -148,27 +214,29 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
     }
     if (!Accepting()) {
       if (!mailbox_.Empty()) {
-        dormant_.store(true, std::memory_order_seq_cst);
+        gate_.fetch_or(kDormant, std::memory_order_seq_cst);
         if (signals_.load(std::memory_order_seq_cst) == 0) return TurnEnd::kGone;
-        if (!dormant_.exchange(false, std::memory_order_seq_cst)) return TurnEnd::kGone;
+        if (!LeaveDormant()) return TurnEnd::kGone;
         continue;
       }
       if (mailbox_.TryIdle()) return TurnEnd::kGone;
       continue;
     }
-    MailboxNode* spent = nullptr;
-    MailboxNode* node = mailbox_.Pop(&spent);
-    if (node == nullptr) {
-      OnTurnEnd(turn);
-      if (mailbox_.TryIdle()) return TurnEnd::kGone;
-      continue;
+    Envelope* envelope = elsewhere_ == 0 ? nullptr : TakeElsewhere();
+    if (envelope == nullptr) {
+      MailboxNode* spent = nullptr;
+      envelope = static_cast<Envelope*>(mailbox_.Pop(&spent));
+      if (envelope == nullptr) {
+        OnTurnEnd(turn);
+        if (mailbox_.TryIdle()) return TurnEnd::kGone;
+        continue;
+      }
+      if (envelope->is_nudge()) {
+        FreeSpent(spent);
+        continue;
+      }
+      turn.spent = spent;
     }
-    auto* envelope = static_cast<Envelope*>(node);
-    if (envelope->is_nudge()) {
-      FreeSpent(spent);
-      continue;
-    }
-    turn.spent = spent;
     const After after = OnMessage(turn, envelope);
     if (after == After::kEnded) return TurnEnd::kGone;
     FreeSpent(std::exchange(turn.spent, nullptr));
@@ -183,7 +251,18 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
   }
 }
 
+std::optional<MailboxCounts> MailboxCountsOf(const Cell* cell) {
+  const auto* mailbox_cell = dynamic_cast<const MailboxCell*>(cell);
+  const ChosenMailbox* chosen = mailbox_cell == nullptr ? nullptr : mailbox_cell->chosen_mailbox();
+  if (chosen == nullptr) return std::nullopt;
+  return chosen->counts();
+}
+
 bool MailboxCell::HasMessages() const {
+  if (elsewhere_ != 0) {
+    const SideMail& side = *const_cast<MailboxCell*>(this)->side_mail(false);
+    if (!side.front.empty() || (side.chosen != nullptr && !side.chosen->empty())) return true;
+  }
   const MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire);
   while (node != nullptr && static_cast<const Envelope*>(node)->is_nudge()) {
     node = node->next.load(std::memory_order_acquire);
@@ -192,6 +271,7 @@ bool MailboxCell::HasMessages() const {
 }
 
 Envelope* MailboxCell::Detach(Turn& turn, Envelope* envelope) {
+  if ((envelope->flags & Envelope::kQueued) == 0) return envelope;
   // A node with a successor is written by no producer any more, so its predecessor may skip it.
   MailboxNode* next = envelope->next.load(std::memory_order_acquire);
   if (next == nullptr) {
@@ -249,8 +329,9 @@ Status MailboxCell::RunGuarded(Turn& turn, const std::function<Status(Context&)>
 }
 
 void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) {
-  closed_.store(true, std::memory_order_seq_cst);
+  gate_.fetch_or(kClosed, std::memory_order_seq_cst);
   FreeSpent(std::exchange(turn.spent, nullptr));
+  if (elsewhere_ != 0) CloseElsewhere(sink);
   do {
     while (MailboxNode* node = mailbox_.Pop(&turn.spent)) {
       auto* envelope = static_cast<Envelope*>(node);
@@ -262,6 +343,20 @@ void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) 
       FreeSpent(std::exchange(turn.spent, nullptr));
     }
   } while (!mailbox_.TryIdle());
+}
+
+void MailboxCell::CloseElsewhere(const std::function<void(Envelope*)>& sink) {
+  const auto end = [&](Envelope* envelope) {
+    if (sink != nullptr) {
+      sink(envelope);
+    } else {
+      Refuse(envelope);
+    }
+  };
+  SideMail& side = *side_mail(false);
+  while (Envelope* envelope = side.front.PopFront()) end(envelope);
+  if (side.chosen == nullptr) return;
+  for (Envelope* envelope : side.chosen->Close(/*routed_again=*/sink != nullptr)) end(envelope);
 }
 
 bool MailboxCell::BeginPark(Turn& turn, Waiter* waiter) {

@@ -20,17 +20,21 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "actor/turn.h"
 #include "mailbox/mailbox.h"
+#include "quern/runtime/dead_letter.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/handler_table.h"
 
 namespace quern::internal {
 
+class ChosenMailbox;
 class SystemCore;
 class Worker;
+struct SideMail;
 
 // What the turn does next.
 enum class After : uint8_t {
@@ -44,14 +48,18 @@ class MailboxCell : public Cell {
   static constexpr uint32_t kStopSignal = 1;  // cancels a parked, cancellable wait at once
   static constexpr uint32_t kOwnSignals = 1u << 16;
 
-  // A closed cell: kStopped, an ask is answered UNAVAILABLE, a tell dead-lettered. An ask whose
-  // call chain already holds this cell can never be answered: FAILED_PRECONDITION, ask_cycle.
+  // A closed cell: kStopped, an ask is answered UNAVAILABLE, a tell dead-lettered. No room in a
+  // chosen mailbox: kFull, RESOURCE_EXHAUSTED, dead-lettered too. An ask whose call chain already
+  // holds this cell can never be answered: FAILED_PRECONDITION, ask_cycle.
   Delivery Post(Envelope* envelope) override;
 
   // Sets `bits` and sees that a turn looks at them. Nothing on a closed cell.
   void Signal(uint32_t bits);
 
-  bool closed() const { return closed_.load(std::memory_order_acquire); }
+  bool closed() const { return (gate_.load(std::memory_order_acquire) & kClosed) != 0; }
+
+  // Null: the default mailbox. Thread-safe.
+  const ChosenMailbox* chosen_mailbox() const;
   SystemCore& core() const { return *core_; }
   SystemCore* system_core() const override { return core_; }
 
@@ -89,6 +97,17 @@ class MailboxCell : public Cell {
   // another cell.
   Envelope* Detach(Turn& turn, Envelope* envelope);
 
+  // Puts a detached envelope ahead of everything that waits: the last one put there runs first. It
+  // counts against no capacity. On the cell's own turn.
+  void PushFront(Envelope* envelope);
+
+  // Where the messages wait from now on; before Start(). Null: the default.
+  void SetChosenMailbox(std::unique_ptr<ChosenMailbox> mailbox);
+
+  // Kept by the kind of cell among what few have; always the same once it was made. Null when there
+  // is none and `make` is false.
+  virtual SideMail* side_mail(bool make) = 0;
+
   // Begins a handler, runs `thunk` on `self`, answers and ends the envelope. An exception of the
   // handler comes back as a Status (UNKNOWN, with its what()), after the ask was answered with it.
   // An ask whose deadline has passed is not run. What the handler answers is no failure here.
@@ -115,12 +134,26 @@ class MailboxCell : public Cell {
 
   enum class TurnEnd : uint8_t { kGone, kBudgetUsed };
 
+  // Bits of gate_.
+  static constexpr uint8_t kClosed = 1;
+  static constexpr uint8_t kChosen = 2;  // constant from Start() on
+  // The turn ended with messages left (not Accepting()): the next signal schedules the cell.
+  static constexpr uint8_t kDormant = 4;
+  // Bits of elsewhere_: where messages may wait but in mailbox_.
+  static constexpr uint8_t kInFront = 1;
+  static constexpr uint8_t kInChosen = 2;
+
   TurnEnd RunMessages(Turn& turn);
   After RunSignals(Turn& turn);
   void Schedule();
   void PushNode(MailboxNode* node);
+  Delivery PostAtGate(Envelope* envelope);
+  bool LeaveDormant();
+  Envelope* TakeElsewhere();
   void Refuse(Envelope* envelope);
+  void Drop(Envelope* envelope, DeadLetterReason reason);
   void DrainClosed();
+  void CloseElsewhere(const std::function<void(Envelope*)>& sink);
   void FreeSpent(MailboxNode* spent);
   // Around a cancellable wait of the turn; false: the actor has been asked to stop, do not wait.
   bool BeginPark(Turn& turn, Waiter* waiter);
@@ -138,9 +171,8 @@ class MailboxCell : public Cell {
     MailboxCell* run_next_ = nullptr;  // in a run queue
     Turn* parked_turn_;                // while parked_worker_ is set: of that worker
   };
-  std::atomic<bool> closed_{false};
-  // The turn ended with messages left (not Accepting()): the next signal schedules the cell.
-  std::atomic<bool> dormant_{false};
+  std::atomic<uint8_t> gate_{0};  // 0: a message goes straight into mailbox_
+  uint8_t elsewhere_ = 0;         // the cell's turn only
 };
 
 // UNKNOWN with the text of what was thrown. Called outside of the catch block.

@@ -37,9 +37,18 @@ Activation::Activation(ActivationOwner* owner, SystemCore* core, const GrainKind
       owner_(owner),
       kind_(kind),
       id_(std::move(id)),
-      epoch_(epoch) {}
+      epoch_(epoch) {
+  if (kind_->options.mailbox_capacity != 0) {
+    SetChosenMailbox(ChosenMailbox::Make(BoundedMailbox(kind_->options.mailbox_capacity)).value());
+  }
+}
 
 Activation::~Activation() = default;
+
+SideMail* Activation::side_mail(bool make) {
+  if (side_mail_ == nullptr && make) side_mail_ = std::make_unique<SideMail>();
+  return side_mail_.get();
+}
 
 std::optional<Delivery> Activation::Offer(Envelope* envelope) {
   if ((offers_.fetch_add(1, std::memory_order_acquire) & kOfferClosed) != 0) {

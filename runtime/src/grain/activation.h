@@ -23,6 +23,7 @@
 
 #include "actor/actor_timers.h"
 #include "actor/mailbox_cell.h"
+#include "mailbox/side_mail.h"
 #include "quern/runtime/fiber_sync.h"
 #include "quern/runtime/grain.h"
 #include "quern/runtime/network_port.h"
@@ -117,6 +118,7 @@ class Activation final : public MailboxCell {
 
   ~Activation() override;
 
+  SideMail* side_mail(bool make) override;
   After Activate(Turn& turn);
   Status MakeGrain(Turn& turn);
   Status ClaimState();
@@ -140,6 +142,7 @@ class Activation final : public MailboxCell {
   Status outcome_;
   CellTimer* idle_timer_ = nullptr;
   std::unique_ptr<ActorTimers> timers_;  // made by the first
+  std::unique_ptr<SideMail> side_mail_;
 
   std::atomic<ActivationState> state_{ActivationState::kActivating};
   std::atomic<int64_t> last_active_{0};

@@ -56,6 +56,9 @@ struct GrainOptions {
   Duration idle_timeout = kGrainIdleDefault;
   // Of each claim, save and clear.
   Duration state_timeout = kStateTimeoutDefault;
+  // Messages that wait for an activation; more are refused: Tell says kFull, an ask
+  // RESOURCE_EXHAUSTED. 0: no bound.
+  size_t mailbox_capacity = 0;
   // Where State is kept; null: the system's. Must outlive the system.
   StateStore* state_store = nullptr;
 };

@@ -32,6 +32,7 @@ inline constexpr int kBreakerBucketsMax = 1024;  // of a CircuitBreaker's window
 inline constexpr size_t kDeadLettersKeptDefault = 256;
 inline constexpr size_t kDeadLettersKeptMax = 65536;
 inline constexpr size_t kDeadLetterGroupsMax = 64;  // lines told apart in the log
+inline constexpr size_t kFairSendersMax = 1024;     // lines of a fair mailbox; the rest share one
 inline constexpr Duration kDeadLetterLogEvery = std::chrono::seconds(10);  // a group
 inline constexpr size_t kEventQueueDefault = 1024;  // events that a subscription keeps
 inline constexpr size_t kEventQueueMax = 1u << 20;

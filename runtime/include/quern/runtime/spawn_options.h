@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "quern/runtime/clock.h"
+#include "quern/runtime/mailbox.h"
 
 namespace quern {
 
@@ -21,6 +22,8 @@ struct SpawnOptions {
   Supervision supervision = Supervision::kRestart;
   // Without a message for so long, the actor stops. Zero: never.
   Duration passivate_after = Duration::zero();
+  // Where messages wait. Default: without a bound, in order of arrival.
+  MailboxOptions mailbox = {};
   // For a spawn in another datacenter or on another node.
   Duration timeout = std::chrono::seconds(10);
 };

@@ -39,8 +39,13 @@ struct ReplySlotOf<void> {
 template <typename R>
 using ReplySlot = typename ReplySlotOf<R>::Type;
 
+// Its address tells message types apart.
+template <typename M>
+inline constexpr char kMessageType = 0;
+
 struct Signature {
   std::string_view message_name;
+  const void* message_type;  // &kMessageType<M>
   uint32_t message_bytes;
   uint32_t reply_slot_bytes;
   void (*destroy_message)(void* message);  // null when there is nothing to do
@@ -107,6 +112,7 @@ constexpr Signature MakeSignature() {
                 "a message and its reply are values of at most 4 KiB: box larger");
   Signature s{};
   s.message_name = TypeName<M>();
+  s.message_type = &kMessageType<M>;
   s.message_bytes = sizeof(M);
   s.reply_slot_bytes = sizeof(ReplySlot<R>);
   if constexpr (!std::is_trivially_destructible_v<M>) {

@@ -1,0 +1,45 @@
+// What few cells have beside their mailbox: messages put back in front of it, and a mailbox of
+// another kind. Made when first needed, a chosen mailbox before the cell is known to anybody.
+
+#ifndef QUERN_RUNTIME_SRC_MAILBOX_SIDE_MAIL_H_
+#define QUERN_RUNTIME_SRC_MAILBOX_SIDE_MAIL_H_
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "mailbox/chosen_mailbox.h"
+#include "quern/runtime/internal/envelope.h"
+
+namespace quern::internal {
+
+// Envelopes that no mailbox holds, through their own links. Owner only.
+class EnvelopeList {
+ public:
+  bool empty() const { return first_ == nullptr; }
+
+  void PushFront(Envelope* envelope) {
+    envelope->next.store(first_, std::memory_order_relaxed);
+    first_ = envelope;
+  }
+
+  // Null: empty.
+  Envelope* PopFront() {
+    Envelope* envelope = first_;
+    if (envelope == nullptr) return nullptr;
+    first_ = static_cast<Envelope*>(envelope->next.load(std::memory_order_relaxed));
+    return envelope;
+  }
+
+ private:
+  Envelope* first_ = nullptr;
+};
+
+struct SideMail {
+  EnvelopeList front;                     // the cell's turn only
+  std::unique_ptr<ChosenMailbox> chosen;  // constant once the cell is known
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_MAILBOX_SIDE_MAIL_H_
