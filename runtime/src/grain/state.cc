@@ -39,11 +39,17 @@ Status StateBase::Load(Activation* activation, ClaimedState claimed) {
   stored_schema_version_ = claimed.snapshot.schema_version;
   if (stored_schema_version_ > schema_version_) {
     return absl::FailedPreconditionError(
-        "state of schema version " + std::to_string(stored_schema_version_) +
-        ", written by a newer program: this one knows " + std::to_string(schema_version_));
+        "its state has schema version " + std::to_string(stored_schema_version_) +
+        " and this program knows up to " + std::to_string(schema_version_) +
+        ": host it where the newer program runs; the record is left as it is");
   }
   marks_.insert(claimed.snapshot.marks.begin(), claimed.snapshot.marks.end());
-  return DecodeValue(claimed.snapshot.data);
+  const Status decoded = DecodeValue(stored_schema_version_, claimed.snapshot.data);
+  if (decoded.ok()) return decoded;
+  return Status(decoded.code(), "its state of schema version " +
+                                    std::to_string(stored_schema_version_) +
+                                    " (this program: " + std::to_string(schema_version_) +
+                                    ") does not parse: " + std::string(decoded.message()));
 }
 
 Status StateBase::Save() { return Write(Operation::kSave); }

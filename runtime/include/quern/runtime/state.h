@@ -18,6 +18,13 @@
 // means another owner; UNAVAILABLE (storage_unavailable) surely not saved; DEADLINE_EXCEEDED
 // unknown.
 //
+// A record of another schema: one that an older program wrote is decoded, or, when State got a
+// migration, migrated; in both cases before OnActivate, and written in the new form by the next
+// Save. One that a newer program wrote fails the activation and is never overwritten.
+//
+//   quern::Status FromCents(uint32_t from, std::string_view bytes, Price* out);
+//   quern::State<Price> price{this, 2, &FromCents};     // called for records of version 1
+//
 // A grain has one State. Owner only: from the grain's own handlers. In a grain that was constructed
 // outside a System, as a unit test does, Save and Clear succeed and keep nothing.
 
@@ -55,7 +62,7 @@ class StateBase {
 
   // Schema version that the stored value was written with; 0 when nothing is stored. OnActivate may
   // look at it to bring an older value up to date. A newer one than `schema_version` fails the
-  // activation with FAILED_PRECONDITION.
+  // activation with FAILED_PRECONDITION; a migration that fails or throws, with what it returned.
   uint32_t stored_schema_version() const { return stored_schema_version_; }
 
   // The last sequence applied of that source; 0 for none.
@@ -72,8 +79,11 @@ class StateBase {
   StateBase(GrainBase* grain, uint32_t schema_version);
   virtual ~StateBase() = default;
 
+  uint32_t schema_version() const { return schema_version_; }
+
   virtual void EncodeValue(std::string* out) const = 0;
-  virtual Status DecodeValue(std::string_view bytes) = 0;
+  // `from`: the schema version of the bytes, at most one's own.
+  virtual Status DecodeValue(uint32_t from, std::string_view bytes) = 0;
   virtual void ResetValue() = 0;
 
  private:
@@ -107,10 +117,14 @@ class State : public internal::StateBase {
   static_assert(HasCodec<T>, "State<T>: T needs a quern::Codec<T>");
 
  public:
+  // Makes a value out of a record of the lower schema version `from`. Runs on the grain's turn,
+  // before OnActivate; `*out` is T{}. What is not OK fails the activation; the record stays.
+  using Migration = Status (*)(uint32_t from, std::string_view bytes, T* out);
+
   // `grain` is the grain that this is a member of. `schema_version` rises when T's encoding changes
-  // its meaning.
-  explicit State(GrainBase* grain, uint32_t schema_version = 1)
-      : StateBase(grain, schema_version) {}
+  // its meaning. `migrate` null: older records are decoded like new ones.
+  explicit State(GrainBase* grain, uint32_t schema_version = 1, Migration migrate = nullptr)
+      : StateBase(grain, schema_version), migrate_(migrate) {}
 
   T& operator*() { return value_; }
   const T& operator*() const { return value_; }
@@ -126,9 +140,13 @@ class State : public internal::StateBase {
 
  private:
   void EncodeValue(std::string* out) const override { Codec<T>::Encode(value_, out); }
-  Status DecodeValue(std::string_view bytes) override { return Codec<T>::Decode(bytes, &value_); }
+  Status DecodeValue(uint32_t from, std::string_view bytes) override {
+    if (migrate_ != nullptr && from < schema_version()) return migrate_(from, bytes, &value_);
+    return Codec<T>::Decode(bytes, &value_);
+  }
   void ResetValue() override { value_ = T{}; }
 
+  const Migration migrate_;
   T value_{};
 };
 
