@@ -62,7 +62,7 @@ Delivery MailboxCell::Post(Envelope* envelope) {
     const CallChain* chain = envelope->ask().chain;
     if (chain != nullptr && chain->Contains(id(), chain->has_remote() ? Path() : std::string())) {
       DropEnvelope(envelope, CycleError(*chain, Path()));
-      return Delivery::kAccepted;
+      return Delivery::kStopped;
     }
   }
   if (gate_.load(std::memory_order_acquire) != 0) return PostAtGate(envelope);

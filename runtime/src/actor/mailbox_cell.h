@@ -50,7 +50,7 @@ class MailboxCell : public Cell {
 
   // A closed cell: kStopped, an ask is answered UNAVAILABLE, a tell dead-lettered. No room in a
   // chosen mailbox: kFull, RESOURCE_EXHAUSTED, dead-lettered too. An ask whose call chain already
-  // holds this cell can never be answered: FAILED_PRECONDITION, ask_cycle.
+  // holds this cell can never be answered: kStopped, FAILED_PRECONDITION, ask_cycle.
   Delivery Post(Envelope* envelope) override;
 
   // Sets `bits` and sees that a turn looks at them. Nothing on a closed cell.

@@ -5,11 +5,14 @@
 
 #include <absl/strings/cord.h>
 
+#include "grain/activation_limit.h"
 #include "grain/idle_timer.h"
 #include "grain/store_call.h"
 #include "mailbox/envelope_extra.h"
+#include "quern/runtime/limits.h"
 #include "quern/runtime/logger.h"
 #include "quern/runtime/state.h"
+#include "scheduler/waiter.h"
 #include "scheduler/worker.h"
 #include "system/system_core.h"
 
@@ -25,6 +28,25 @@ Status Tried(const std::string& what, const Status& why) {
   return status;
 }
 
+bool IsTick(const Envelope& envelope) {
+  const EnvelopeExtra* extra = FindExtra(envelope);
+  return extra != nullptr && extra->tick != nullptr;
+}
+
+// A failure that another try may not meet.
+bool MayPass(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnknown:  // thrown
+    case absl::StatusCode::kInternal:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Status FencedError(const GrainId& id) {
   return absl::UnavailableError(id.ToString() + ": its node has no lease now");
 }
@@ -37,7 +59,8 @@ Activation::Activation(ActivationOwner* owner, SystemCore* core, const GrainKind
       owner_(owner),
       kind_(kind),
       id_(std::move(id)),
-      epoch_(epoch) {
+      epoch_(epoch),
+      idle_timeout_(kind->options.idle_timeout) {
   if (kind_->options.mailbox_capacity != 0) {
     SetChosenMailbox(ChosenMailbox::Make(BoundedMailbox(kind_->options.mailbox_capacity)).value());
   }
@@ -52,22 +75,23 @@ SideMail* Activation::side_mail(bool make) {
 
 std::optional<Delivery> Activation::Offer(Envelope* envelope) {
   if ((offers_.fetch_add(1, std::memory_order_acquire) & kOfferClosed) != 0) {
-    LeaveOffer();
+    LeaveOffer(0);
     return std::nullopt;
   }
   const Delivery delivery = Post(envelope);
-  LeaveOffer();
+  LeaveOffer(delivery == Delivery::kAccepted ? kOfferAccepted : 0);
   return delivery;
 }
 
-void Activation::LeaveOffer() {
-  if (offers_.fetch_sub(1, std::memory_order_release) == (kOfferClosed | 1)) offers_.notify_all();
+void Activation::LeaveOffer(uint64_t accepted) {
+  const uint64_t old = offers_.fetch_add(accepted - 1, std::memory_order_release);
+  if ((old & kOfferMask) == (kOfferClosed | 1)) offers_.notify_all();
 }
 
 // A sender is inside for the length of a push: what was accepted stands in the mailbox afterwards.
 void Activation::CloseOffers() {
-  uint32_t offers = offers_.fetch_or(kOfferClosed, std::memory_order_acq_rel) | kOfferClosed;
-  while (offers != kOfferClosed) {
+  uint64_t offers = offers_.fetch_or(kOfferClosed, std::memory_order_acq_rel) | kOfferClosed;
+  while ((offers & kOfferMask) != kOfferClosed) {
     offers_.wait(offers, std::memory_order_acquire);
     offers = offers_.load(std::memory_order_acquire);
   }
@@ -84,6 +108,19 @@ void Activation::RequestEnd(Status why) {
 void Activation::RequestStop() {
   RequestEnd(WithReason(absl::CancelledError("it was asked to stop"), Reason::kCancelled));
   Signal(kStopSignal);  // a handler that waits is cancelled
+}
+
+GrainInfo Activation::Info() const {
+  GrainInfo info{.id = id_, .epoch = epoch_, .state = state()};
+  if (info.state != ActivationState::kActivating) {
+    info.active_since = Time(Duration(active_since_.load(std::memory_order_relaxed)));
+    info.idle = std::max(core().clock().Now() - last_active(), Duration::zero());
+  }
+  // What is handled before its sender has left Offer() is not yet among the accepted.
+  const auto accepted = static_cast<uint32_t>(offers_.load(std::memory_order_acquire) >> 32);
+  const auto queued = static_cast<int32_t>(accepted - handled_.load(std::memory_order_relaxed));
+  info.messages = static_cast<size_t>(std::max(queued, 0));
+  return info;
 }
 
 void Activation::FillSender(SenderStamp* stamp) const {
@@ -108,6 +145,25 @@ TimerId Activation::StartTimer(Duration delay, Duration period, std::unique_ptr<
 
 bool Activation::CancelTimer(TimerId id) { return timers_ != nullptr && timers_->Cancel(id); }
 
+void Activation::SetIdleTimeout(Duration timeout) {
+  if (timeout <= Duration::zero()) {
+    RequestEnd(absl::OkStatus());
+    return;
+  }
+  idle_timeout_ = timeout;
+  Turn* turn = CurrentTurn();
+  if (turn == nullptr || turn->cell != this || state() != ActivationState::kActive) return;
+  if (idle_timer_ != nullptr) std::exchange(idle_timer_, nullptr)->Retire();
+  turn->worker->ReadClock();
+  NoteActivity(*turn);
+  WatchIdleness(*turn);
+}
+
+void Activation::WatchIdleness(Turn& turn) {
+  if (idle_timeout_ == kNeverIdle) return;
+  idle_timer_ = new IdleTimer(*turn.worker, this, idle_timeout_);
+}
+
 After Activation::OnSignals(Turn& turn, uint32_t bits) {
   if (!begun_ && Activate(turn) == After::kEnded) return After::kEnded;
   if ((bits & (kEndSignal | kStopSignal)) != 0) {
@@ -123,18 +179,24 @@ After Activation::OnSignals(Turn& turn, uint32_t bits) {
 }
 
 After Activation::OnMessage(Turn& turn, Envelope* envelope) {
+  const bool tick = IsTick(*envelope);
   if (owner_->Fenced()) {
     DropEnvelope(envelope, FencedError(id_));
+    NoteHandled(!tick);
     return After::kGoOn;
   }
   const Thunk thunk = kind_->type.handlers->Find(*envelope);
   if (thunk == nullptr) {
     DropEnvelope(envelope, absl::NotFoundError(kind_->kind + " knows no such message"));
+    NoteHandled(!tick);
     return After::kGoOn;
   }
   const Status ran = RunMessage(turn, envelope, thunk, instance_.self);
-  ran_message_ = true;
-  NoteActivity(turn);
+  NoteHandled(!tick);
+  if (!tick || kind_->options.ticks_keep_active) {
+    ran_message_ = true;
+    NoteActivity(turn);
+  }
   if (!state_lost_.ok()) return End(turn, state_lost_);
   if (!ran.ok()) return End(turn, ran);
   return After::kGoOn;
@@ -142,21 +204,54 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
 
 After Activation::Activate(Turn& turn) {
   begun_ = true;
-  Status activated = owner_->Fenced() ? FencedError(id_) : MakeGrain(turn);
-  if (activated.ok() && instance_.grain->state_ != nullptr) activated = ClaimState();
-  if (activated.ok()) {
-    activated = RunGuarded(turn, [&](Context&) { return instance_.grain->OnActivate(); });
-  }
-  if (activated.ok()) activated = state_lost_;
+  const Status activated = TryUntilActive(turn);
   if (!activated.ok()) return End(turn, Tried("activate " + id_.ToString(), activated));
   was_active_ = true;
   NoteActivity(turn);
-  if (kind_->options.idle_timeout != kNeverIdle) {
-    idle_timer_ = new IdleTimer(*turn.worker, this, kind_->options.idle_timeout);
-  }
+  active_since_.store(last_active_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  WatchIdleness(turn);
   state_.store(ActivationState::kActive, std::memory_order_release);
   owner_->OnActivated(*this);
   return After::kGoOn;
+}
+
+Status Activation::TryUntilActive(Turn& turn) {
+  ActivationLimit limit(turn, kind_->options.activate_timeout);
+  Duration pause = kRestartBackoffMin;
+  for (int tries = 1;; ++tries) {
+    const Status activated = TryToActivate(turn, limit.until());
+    if (activated.ok()) break;
+    const bool last = tries == kind_->options.activate_tries || !MayPass(activated.code());
+    if (!last && !limit.passed()) {
+      instance_ = {};
+      timers_.reset();
+      state_lost_ = absl::OkStatus();
+      Waiter waiter;
+      const Time next = std::min(turn.worker->ReadClock() + pause, limit.until());
+      const bool stopped =
+          waiter.Wait(next, /*cancellable=*/true) == Waiter::Outcome::kCancelled && !limit.passed();
+      if (stopped) return activated;
+      pause = std::min(2 * pause, kRestartBackoffMax);
+    }
+    if (limit.passed()) return limit.Error(tries, activated);
+    if (last) return activated;
+  }
+  turn.cancelled = StopRequested();  // what came too late to stop it
+  return absl::OkStatus();
+}
+
+Status Activation::TryToActivate(Turn& turn, Time until) {
+  Status activated = owner_->Fenced() ? FencedError(id_) : MakeGrain(turn);
+  if (activated.ok() && instance_.grain->state_ != nullptr) {
+    activated = RunGuarded(turn, [&](Context&) { return ClaimState(); });
+  }
+  if (activated.ok()) {
+    activated = RunGuarded(turn, [&](Context&) {
+      turn.deadline = until;
+      return instance_.grain->OnActivate();
+    });
+  }
+  return activated.ok() ? state_lost_ : activated;
 }
 
 Status Activation::MakeGrain(Turn& turn) {
@@ -203,8 +298,7 @@ After Activation::End(Turn& turn, Status why) {
   std::vector<Envelope*> unhandled;
   Close(turn, [&](Envelope* envelope) {
     // A tick ends with the activation that it was for: it would only bring the grain back.
-    const EnvelopeExtra* extra = FindExtra(*envelope);
-    if (extra != nullptr && extra->tick != nullptr) {
+    if (IsTick(*envelope)) {
       DropEnvelope(envelope, absl::OkStatus());
     } else {
       unhandled.push_back(envelope);
@@ -221,8 +315,13 @@ void Activation::OnTurnEnd(Turn& turn) {
   NoteActivity(turn);
 }
 
+void Activation::NoteHandled(bool counted) {
+  if (!counted) return;
+  handled_.store(handled_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 bool Activation::IsIdle(const Turn& turn) const {
-  return turn.worker->now() - last_active() >= kind_->options.idle_timeout;
+  return turn.worker->now() - last_active() >= idle_timeout_;
 }
 
 void Activation::NoteActivity(const Turn& turn) {

@@ -26,6 +26,7 @@
 #include "mailbox/side_mail.h"
 #include "quern/runtime/fiber_sync.h"
 #include "quern/runtime/grain.h"
+#include "quern/runtime/grain_info.h"
 #include "quern/runtime/network_port.h"
 #include "quern/runtime/state_store.h"
 
@@ -79,6 +80,7 @@ class Activation final : public MailboxCell {
   const Epoch& epoch() const { return epoch_; }
   const GrainKind& kind() const { return *kind_; }
   ActivationState state() const { return state_.load(std::memory_order_acquire); }
+  GrainInfo Info() const;
 
   // Time of the end of the last handler.
   Time last_active() const { return Time(Duration(last_active_.load(std::memory_order_relaxed))); }
@@ -90,6 +92,9 @@ class Activation final : public MailboxCell {
   // Messages that the grain sends itself; on its turn. 0: it is on its way out, or has too many.
   TimerId StartTimer(Duration delay, Duration period, std::unique_ptr<TickSource> tick);
   bool CancelTimer(TimerId id);
+
+  // Of the grain, on its turn.
+  void SetIdleTimeout(Duration timeout);
 
   // Cell:
   std::string Path() const override { return id_.ToString(); }
@@ -114,17 +119,25 @@ class Activation final : public MailboxCell {
  private:
   static constexpr uint32_t kBeginSignal = kOwnSignals;
   static constexpr uint32_t kEndSignal = kOwnSignals << 1;
-  static constexpr uint32_t kOfferClosed = 1u << 31;
+  // offers_: senders inside in the low 31 bits, then "closed", then how many were accepted.
+  static constexpr uint64_t kOfferClosed = 1u << 31;
+  static constexpr uint64_t kOfferMask = (uint64_t{1} << 32) - 1;
+  static constexpr uint64_t kOfferAccepted = uint64_t{1} << 32;
 
   ~Activation() override;
 
   SideMail* side_mail(bool make) override;
   After Activate(Turn& turn);
+  Status TryUntilActive(Turn& turn);
+  // Once; asks of OnActivate end at `until`.
+  Status TryToActivate(Turn& turn, Time until);
   Status MakeGrain(Turn& turn);
   Status ClaimState();
+  void WatchIdleness(Turn& turn);
+  void NoteHandled(bool counted);
   After End(Turn& turn, Status why);
   void CloseOffers();
-  void LeaveOffer();
+  void LeaveOffer(uint64_t accepted);
   bool IsIdle(const Turn& turn) const;
   void NoteActivity(const Turn& turn);
 
@@ -140,14 +153,16 @@ class Activation final : public MailboxCell {
   bool ran_message_ = false;  // in this turn
   Status state_lost_;
   Status outcome_;
+  Duration idle_timeout_;
   CellTimer* idle_timer_ = nullptr;
   std::unique_ptr<ActorTimers> timers_;  // made by the first
   std::unique_ptr<SideMail> side_mail_;
 
   std::atomic<ActivationState> state_{ActivationState::kActivating};
   std::atomic<int64_t> last_active_{0};
-  // Senders inside Offer(), and kOfferClosed once no other may enter.
-  std::atomic<uint32_t> offers_{0};
+  std::atomic<int64_t> active_since_{0};
+  std::atomic<uint32_t> handled_{0};  // of what was accepted; written on the turn
+  std::atomic<uint64_t> offers_{0};
 
   TinyLock lock_;
   std::optional<Status> end_requested_ ABSL_GUARDED_BY(lock_);

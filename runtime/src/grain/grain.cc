@@ -25,6 +25,10 @@ void GrainBase::DeactivateSoon() {
   if (activation_ != nullptr) activation_->RequestEnd(absl::OkStatus());
 }
 
+void GrainBase::SetIdleTimeout(Duration timeout) {
+  if (activation_ != nullptr) activation_->SetIdleTimeout(timeout);
+}
+
 namespace internal {
 
 CellPtr<Cell> GrainSelf(const Activation* activation, const WireTable& wire) {

@@ -13,6 +13,7 @@
 
 #include "quern/runtime/delivery.h"
 #include "quern/runtime/grain.h"
+#include "quern/runtime/grain_info.h"
 #include "quern/runtime/internal/wire_table.h"
 #include "quern/runtime/network_port.h"
 #include "quern/runtime/status.h"
@@ -26,8 +27,8 @@ class GrainHost {
  public:
   virtual ~GrainHost() = default;
 
-  // INVALID_ARGUMENT: no valid kind, or a timeout that is not positive; ALREADY_EXISTS: hosted
-  // already; UNAVAILABLE: the system stops.
+  // INVALID_ARGUMENT: no valid kind, a timeout that is not positive, tries out of bounds;
+  // ALREADY_EXISTS: hosted already; UNAVAILABLE: the system stops.
   virtual Status Host(const GrainType& type, GrainOptions options) = 0;
 
   // A grain's message when no Router is installed: activates it here (under local epochs that rise)
@@ -42,8 +43,15 @@ class GrainHost {
                         std::function<void(StatusOr<ActivationInfo>)> done) = 0;
   virtual GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,
                                        Message& message) = 0;
-  virtual void Deactivate(const GrainId& id, Status why) = 0;
+  // NOT_FOUND: it is not active here.
+  virtual Status Deactivate(const GrainId& id, Status why) = 0;
   virtual std::vector<ActivationInfo> Activations() const = 0;
+
+  // For users, see system.h.
+  virtual std::optional<GrainInfo> Peek(const GrainId& id) = 0;
+  virtual GrainPage List(const GrainListOptions& options) const = 0;
+  virtual size_t Count(std::string_view kind) const = 0;
+
   virtual void SetServingUntil(Time until) = 0;
 
   // Refuses new activations, deactivates all and returns when they are gone. Blocks the thread. The

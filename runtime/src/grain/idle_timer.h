@@ -17,7 +17,7 @@ class Worker;
 
 class IdleTimer final : public CellTimer {
  public:
-  // On `worker`'s thread.
+  // On `worker`'s thread. The timeout is not Duration::max().
   IdleTimer(Worker& worker, Activation* activation, Duration idle_timeout);
 
  private:

@@ -25,6 +25,22 @@ Status StaleOrder(const GrainId& id, const Epoch& epoch, const Epoch& last) {
       Reason::kStaleEpoch);
 }
 
+bool IsOfKind(const GrainId& id, std::string_view kind) { return kind.empty() || id.kind == kind; }
+
+Status CheckOptions(const std::string& kind, const GrainOptions& options) {
+  const auto wrong = [&](const char* what) {
+    return absl::InvalidArgumentError("host " + kind + ": " + what);
+  };
+  if (options.idle_timeout <= Duration::zero() || options.state_timeout <= Duration::zero() ||
+      options.activate_timeout <= Duration::zero()) {
+    return wrong("a timeout must be positive (kNeverIdle: it stays)");
+  }
+  if (options.activate_tries < 1 || options.activate_tries > kActivateTriesMax) {
+    return wrong("activate_tries is 1 to 100");
+  }
+  return absl::OkStatus();
+}
+
 void FailAll(std::vector<Envelope*> envelopes, const Status& why) {
   for (Envelope* envelope : envelopes) Message(envelope).Fail(why);
 }
@@ -52,9 +68,7 @@ Status LocalGrainHost::Host(const GrainType& type, GrainOptions options) {
   auto kind = std::make_unique<GrainKind>();
   kind->kind = options.kind.empty() ? std::string(type.kind) : options.kind;
   if (Status valid = GrainId(kind->kind, "key").Validate(); !valid.ok()) return valid;
-  if (options.idle_timeout <= Duration::zero() || options.state_timeout <= Duration::zero()) {
-    return absl::InvalidArgumentError("host " + kind->kind + ": a timeout must be positive");
-  }
+  if (Status valid = CheckOptions(kind->kind, options); !valid.ok()) return valid;
   if (stopping_.load(std::memory_order_acquire)) return Stopping();
   kind->type = type;
   kind->state_store = options.state_store != nullptr ? options.state_store : core_.state_store();
@@ -62,7 +76,9 @@ Status LocalGrainHost::Host(const GrainType& type, GrainOptions options) {
   absl::MutexLock lock(&kinds_mutex_);
   const std::string name = kind->kind;
   if (!kinds_.try_emplace(name, std::move(kind)).second) {
-    return absl::AlreadyExistsError("host " + name + ": hosted already");
+    return absl::AlreadyExistsError("host " + name +
+                                    ": hosted already; another class needs a kind of its own in "
+                                    "GrainOptions");
   }
   return absl::OkStatus();
 }
@@ -95,7 +111,10 @@ StatusOr<LocalGrainHost::Entry*> LocalGrainHost::Begin(Shard& shard, const Grain
   // Stop() sets this before it looks into the shards: none that begins is overlooked.
   if (stopping_.load(std::memory_order_acquire)) return Stopping();
   const GrainKind* kind = FindKind(key.id->kind);
-  if (kind == nullptr) return absl::NotFoundError("kind " + key.id->kind + " is not hosted here");
+  if (kind == nullptr) {
+    return absl::NotFoundError("kind " + key.id->kind +
+                               " is not hosted here: call System::Host<...>() first");
+  }
   if (Status valid = key.id->Validate(); !valid.ok()) return valid;
   {
     absl::MutexLock lock(&live_mutex_);
@@ -283,10 +302,13 @@ Status LocalGrainHost::BeginNext(Shard& shard, const GrainKey& key, bool local, 
   return absl::OkStatus();
 }
 
-void LocalGrainHost::Deactivate(const GrainId& id, Status why) {
-  if (const CellPtr<Activation> activation = FindActivation(id)) {
-    activation->RequestEnd(std::move(why));
+Status LocalGrainHost::Deactivate(const GrainId& id, Status why) {
+  const CellPtr<Activation> activation = FindActivation(id);
+  if (!activation) {
+    return absl::NotFoundError("deactivate " + id.ToString() + ": it is not active here");
   }
+  activation->RequestEnd(std::move(why));
+  return absl::OkStatus();
 }
 
 std::vector<ActivationInfo> LocalGrainHost::Activations() const {
@@ -296,6 +318,53 @@ std::vector<ActivationInfo> LocalGrainHost::Activations() const {
     for (const auto& [key, entry] : shard.entries) all.push_back(InfoOf(*entry.activation));
   }
   return all;
+}
+
+std::optional<GrainInfo> LocalGrainHost::Peek(const GrainId& id) {
+  const CellPtr<Activation> activation = FindActivation(id);
+  if (!activation) return std::nullopt;
+  return activation->Info();
+}
+
+// The `limit` + 1 lowest behind `after`, kept as a heap with the highest on top.
+GrainPage LocalGrainHost::List(const GrainListOptions& options) const {
+  const size_t limit = std::clamp<size_t>(options.limit, 1, kGrainPageMax);
+  const auto by_id = [](const CellPtr<Activation>& a, const CellPtr<Activation>& b) {
+    return a->grain_id() < b->grain_id();
+  };
+  std::vector<CellPtr<Activation>> lowest;
+  for (const Shard& shard : table_.shards()) {
+    absl::MutexLock lock(&shard.mutex);
+    for (const auto& [key, entry] : shard.entries) {
+      if (!IsOfKind(*key.id, options.kind)) continue;
+      if (options.after.has_value() && *key.id <= *options.after) continue;
+      if (lowest.size() > limit && *key.id > lowest.front()->grain_id()) continue;
+      lowest.push_back(entry.activation);
+      std::ranges::push_heap(lowest, by_id);
+      if (lowest.size() <= limit + 1) continue;
+      std::ranges::pop_heap(lowest, by_id);
+      lowest.pop_back();
+    }
+  }
+  std::ranges::sort_heap(lowest, by_id);
+  GrainPage page;
+  const size_t here = std::min(limit, lowest.size());
+  for (size_t i = 0; i < here; ++i) page.grains.push_back(lowest[i]->Info());
+  if (lowest.size() > limit) page.next = page.grains.back().id;
+  return page;
+}
+
+size_t LocalGrainHost::Count(std::string_view kind) const {
+  size_t count = 0;
+  for (const Shard& shard : table_.shards()) {
+    absl::MutexLock lock(&shard.mutex);
+    if (kind.empty()) {
+      count += shard.entries.size();
+      continue;
+    }
+    for (const auto& [key, entry] : shard.entries) count += IsOfKind(*key.id, kind) ? 1 : 0;
+  }
+  return count;
 }
 
 void LocalGrainHost::SetServingUntil(Time until) {

@@ -39,8 +39,11 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
                 std::function<void(StatusOr<ActivationInfo>)> done) override;
   GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,
                                Message& message) override;
-  void Deactivate(const GrainId& id, Status why) override;
+  Status Deactivate(const GrainId& id, Status why) override;
   std::vector<ActivationInfo> Activations() const override;
+  std::optional<GrainInfo> Peek(const GrainId& id) override;
+  GrainPage List(const GrainListOptions& options) const override;
+  size_t Count(std::string_view kind) const override;
   void SetServingUntil(Time until) override;
   void Stop() override;
 

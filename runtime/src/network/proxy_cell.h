@@ -37,6 +37,7 @@ class GrainProxyCell final : public ProxyCell {
  public:
   GrainProxyCell(SystemCore* core, const WireTable* wire, GrainId id);
   std::string Path() const override { return id_.ToString(); }
+  const GrainId& grain_id() const { return id_; }
 
  private:
   Delivery Route(Message message) override;

@@ -118,7 +118,7 @@ GrainDelivery SystemNetworkPort::DeliverToGrain(const GrainId& id,
 }
 
 void SystemNetworkPort::Deactivate(const GrainId& id, Status why) {
-  core_->grain_host().Deactivate(id, std::move(why));
+  (void)core_->grain_host().Deactivate(id, std::move(why));
 }
 
 std::vector<ActivationInfo> SystemNetworkPort::Activations() const {

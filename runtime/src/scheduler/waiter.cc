@@ -56,7 +56,7 @@ void Waiter::EndCancellable(Turn& turn) {
   }
 }
 
-void Waiter::CancelInGroup(Turn& turn) {
+void Waiter::CancelTurn(Turn& turn) {
   turn.cancelled = true;
   if (turn.parked_on != nullptr) turn.parked_on->Resume(Outcome::kCancelled);
 }

@@ -58,8 +58,9 @@ class Waiter : private InboxItem, private TimerNode {
   // Thread-safe.
   void Wake();
 
-  // For a FiberGroup, on its worker: its share of a turn is cancelled, and what it waits for too.
-  static void CancelInGroup(Turn& turn);
+  // For a FiberGroup and a limit, on the turn's worker: the turn is cancelled, and what it waits
+  // for too.
+  static void CancelTurn(Turn& turn);
 
  private:
   friend class Worker;

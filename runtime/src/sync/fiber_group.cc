@@ -69,7 +69,7 @@ Status FiberGroup::Wait() {
     const auto outcome = waiter.Wait(kNever, /*cancellable=*/true);
     if (outcome != internal::Waiter::Outcome::kWoken) {
       // The actor has been asked to stop: what its fibers wait for is cancelled as well.
-      for (internal::Turn& turn : shared_->turns) internal::Waiter::CancelInGroup(turn);
+      for (internal::Turn& turn : shared_->turns) internal::Waiter::CancelTurn(turn);
       waiter.Wait();
     }
   }

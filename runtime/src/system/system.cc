@@ -5,6 +5,7 @@
 
 #include "actor/dead_letters.h"
 #include "grain/grain_host.h"
+#include "network/proxy_cell.h"
 #include "quern/runtime/network_port.h"
 #include "scheduler/scheduler.h"
 #include "system/system_core.h"
@@ -32,6 +33,10 @@ System::~System() {
 NetworkPort& System::network_port() { return core_->network_port(); }
 void System::Stop() { core_->Stop(); }
 EventStream& System::events() const { return core_->events(); }
+GrainPage System::ListGrains(const GrainListOptions& options) const {
+  return core_->grain_host().List(options);
+}
+size_t System::CountGrains(std::string_view kind) const { return core_->grain_host().Count(kind); }
 Clock& System::clock() const { return core_->clock(); }
 Logger& System::logger() const { return core_->logger(); }
 const std::string& System::name() const { return core_->options().name; }
@@ -47,6 +52,19 @@ namespace internal {
 
 Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options) {
   return core->grain_host().Host(type, std::move(options));
+}
+
+std::optional<GrainInfo> PeekGrain(SystemCore* core, const GrainId& id) {
+  return core->grain_host().Peek(id);
+}
+
+Status DeactivateGrain(SystemCore* core, Cell* grain) {
+  auto* proxy = dynamic_cast<GrainProxyCell*>(grain);
+  if (proxy == nullptr || proxy->system_core() != core) {
+    return absl::InvalidArgumentError(
+        "deactivate: not a grain of this system; take the Ref from System::Grain");
+  }
+  return core->grain_host().Deactivate(proxy->grain_id(), absl::OkStatus());
 }
 
 }  // namespace internal

@@ -22,9 +22,11 @@
 #ifndef QUERN_RUNTIME_GRAIN_H_
 #define QUERN_RUNTIME_GRAIN_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -51,9 +53,19 @@ class StateBase;
 
 // Of a kind, given where it is hosted.
 struct GrainOptions {
-  std::string kind;  // empty: the Api's kKind
+  std::string kind = {};  // empty: the Api's kKind
   // Without a message for so long an activation ends. kNeverIdle: it stays.
   Duration idle_timeout = kGrainIdleDefault;
+  // False: ticks of the grain's timers do not count as messages for `idle_timeout`.
+  bool ticks_keep_active = true;
+  // How often an activation is tried, each time with a fresh object, after a pause of 50 ms that
+  // doubles up to 30 s. Repeated is what may pass: UNAVAILABLE, DEADLINE_EXCEEDED,
+  // RESOURCE_EXHAUSTED, UNKNOWN (it threw), INTERNAL. After the last failure everybody who waits is
+  // answered with it; the next call tries again. 1 to kActivateTriesMax.
+  int activate_tries = kActivateTriesDefault;
+  // Of all tries together. A sleep or ask that OnActivate then waits in is cancelled, and the
+  // answer is DEADLINE_EXCEEDED. Duration::max(): none.
+  Duration activate_timeout = kActivateTimeoutDefault;
   // Of each claim, save and clear.
   Duration state_timeout = kStateTimeoutDefault;
   // Messages that wait for an activation; more are refused: Tell says kFull, an ask
@@ -91,6 +103,13 @@ class GrainBase {
 
   // Ends the activation after the handler that runs now. Never suspends.
   void DeactivateSoon();
+
+  // From now on this activation, instead of its kind's idle_timeout; counted from now. kNeverIdle:
+  // it stays; zero or less: as DeactivateSoon(). Never suspends.
+  void SetIdleTimeout(Duration timeout);
+
+  // It does not end for idleness.
+  void StayActive() { SetIdleTimeout(kNeverIdle); }
 
  private:
   friend class internal::Activation;
@@ -176,7 +195,7 @@ struct GrainType {
   std::string_view kind;
   const HandlerTable* handlers = nullptr;
   const WireTable* wire = nullptr;
-  GrainInstance (*make)() = nullptr;
+  std::function<GrainInstance()> make;  // on any worker, also on several at once
 };
 
 // A class with a handler for each message of its Api, whose messages and replies have a Codec and
@@ -195,19 +214,24 @@ auto GrainMistakeOf() {
 template <typename G>
 using GrainMistake = typename decltype(GrainMistakeOf<G>())::Type;
 
-template <typename G>
-GrainType GrainTypeOf() {
+// Each grain is constructed from a copy of `args`.
+template <typename G, typename... Args>
+GrainType GrainTypeOf(Args&&... args) {
   using Api = typename G::Api;
   static_assert(std::is_base_of_v<GrainBase, G>, "a grain class derives from quern::Grain<Api>");
-  static_assert(std::is_default_constructible_v<G>, "a grain class has a default constructor");
+  static_assert((std::is_copy_constructible_v<std::decay_t<Args>> && ...),
+                "every grain gets a copy of the arguments of Host(): they must be copyable");
+  static_assert(std::is_constructible_v<G, std::decay_t<Args>...>,
+                "a grain class is constructible from the arguments of Host(), or from none");
   GrainType type;
   type.kind = Api::kKind;
   type.handlers = &kHandlerTable<G, Api>;
   type.wire = &kWireTable<Api>;
-  type.make = []() -> GrainInstance {
-    auto grain = std::make_unique<G>();
+  type.make = [kept = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)] {
+    auto grain = std::apply(
+        [](const auto&... a) { return std::make_unique<G>(std::decay_t<Args>(a)...); }, kept);
     G* self = grain.get();
-    return {std::move(grain), self};
+    return GrainInstance{std::move(grain), self};
   };
   return type;
 }

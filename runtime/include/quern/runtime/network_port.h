@@ -24,6 +24,7 @@
 #include "quern/runtime/delivery.h"
 #include "quern/runtime/epoch.h"
 #include "quern/runtime/grain_id.h"
+#include "quern/runtime/grain_info.h"
 #include "quern/runtime/status.h"
 
 namespace quern {
@@ -100,8 +101,6 @@ struct InboundMessage {
   // Called once, on any thread, when the ask is answered. Empty for a tell.
   std::function<void(EncodedReply)> on_reply;
 };
-
-enum class ActivationState : uint8_t { kActivating, kActive, kDeactivating };
 
 struct ActivationInfo {
   GrainId id;

@@ -9,7 +9,9 @@
 #ifndef QUERN_RUNTIME_SYSTEM_H_
 #define QUERN_RUNTIME_SYSTEM_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +22,7 @@
 #include "quern/runtime/context.h"
 #include "quern/runtime/dead_letter.h"
 #include "quern/runtime/grain.h"
+#include "quern/runtime/grain_info.h"
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/place.h"
 #include "quern/runtime/ref.h"
@@ -35,7 +38,9 @@ class NetworkPort;
 
 namespace internal {
 Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options);
-}
+std::optional<GrainInfo> PeekGrain(SystemCore* core, const GrainId& id);
+Status DeactivateGrain(SystemCore* core, Cell* grain);
+}  // namespace internal
 
 class System {
  public:
@@ -71,16 +76,20 @@ class System {
   internal::ArgumentMistake<A, Args...> Spawn(const SpawnOptions&, std::string_view,
                                               Args&&...) = delete;
 
-  // Hosts a grain class here, under its Api's kind or the one in `options`. INVALID_ARGUMENT the
-  // kind; ALREADY_EXISTS it is hosted. Host before a network layer starts: it tells the others.
-  template <typename G>
+  // Hosts a grain class here, under its Api's kind or the one in `options`. What the grains need
+  // (a client, a table, a setting) stands in `args`, of which each grain's constructor gets a copy,
+  // made on the worker where it activates. INVALID_ARGUMENT the kind or an option; ALREADY_EXISTS
+  // the kind is hosted; UNAVAILABLE the system is stopping. Host before a network layer starts: it
+  // tells the others.
+  template <typename G, typename... Args>
     requires internal::kIsGrain<G>
-  Status Host(GrainOptions options = {}) {
-    return internal::HostGrain(core_, internal::GrainTypeOf<G>(), std::move(options));
+  Status Host(GrainOptions options = {}, Args&&... args) {
+    return internal::HostGrain(core_, internal::GrainTypeOf<G>(std::forward<Args>(args)...),
+                               std::move(options));
   }
-  template <typename G>
+  template <typename G, typename... Args>
     requires(!internal::kIsGrain<G>)
-  internal::GrainMistake<G> Host(GrainOptions = {}) = delete;
+  internal::GrainMistake<G> Host(GrainOptions = {}, Args&&...) = delete;
 
   // Makes an actor class spawnable by its Api's kind, from encoded Api::Arguments.
   template <typename A>
@@ -102,6 +111,30 @@ class System {
   template <typename Api>
     requires(!internal::kCanBeRemote<Api>)
   internal::WireMistake<Api, Api> Grain(std::string_view, std::string_view = {}) = delete;
+
+  // The activation of a grain here, if there is one. Never activates it, never suspends.
+  // Thread-safe.
+  template <typename Api>
+    requires internal::HasKind<Api>
+  std::optional<GrainInfo> Peek(std::string_view key, std::string_view kind = {}) const {
+    return internal::PeekGrain(core_, GrainId(kind.empty() ? Api::kKind : kind, key));
+  }
+
+  // Asks the activation of a grain here to end after the handler that runs, and returns at once;
+  // what is queued reaches the next activation. NOT_FOUND: it is not active here; INVALID_ARGUMENT:
+  // `grain` is not a grain of this system; UNAVAILABLE the system has stopped. Thread-safe, never
+  // suspends.
+  template <typename Api>
+  Status Deactivate(const Ref<Api>& grain) {
+    return internal::DeactivateGrain(core_, grain.cell().get());
+  }
+
+  // A page of the grains that are here, by kind and key (grain_info.h). Looks at all of them: for
+  // operators. Thread-safe, never suspends.
+  GrainPage ListGrains(const GrainListOptions& options = {}) const;
+
+  // Activations here, of one kind or of all. Thread-safe, never suspends.
+  size_t CountGrains(std::string_view kind = {}) const;
 
   // Another datacenter, to spawn in.
   Place In(std::string_view datacenter) { return Place(core_, datacenter); }
