@@ -10,6 +10,7 @@
 
 #include "actor/call_chain.h"
 #include "actor/dead_letters.h"
+#include "actor/pipes.h"
 #include "mailbox/envelope_extra.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/event_stream.h"
@@ -72,7 +73,8 @@ ActorCell::~ActorCell() {
 }
 
 void ActorCell::DropArguments() {
-  if (std::exchange(has_arguments_, false)) factory_->destroy_arguments(arguments());
+  if (has_arguments_) factory_->destroy_arguments(arguments());
+  has_arguments_ = false;
 }
 
 void ActorCell::Dispose() noexcept {
@@ -107,6 +109,7 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
     cell->has_arguments_ = true;
   }
   cell->SetChosenMailbox(*std::move(mailbox));
+  cell->SetStash(request.options->stash_capacity);
   cell->MarkSignal(kStartSignal);
   // From here others can find it and send; it is not idle, so nobody schedules it but Start().
   if (Status added = parent->extras().children.Add(cell.get()); !added.ok()) return added;
@@ -187,6 +190,8 @@ After ActorCell::Construct(Turn& turn) {
     return After::kGoOn;
   }
   const bool last = supervision_ == Supervision::kStop || !factory_->repeatable;
+  EndStates();
+  ReturnStash(SIZE_MAX);
   turn.constructing = this;
   Status status = RunGuarded(turn, [&](Context&) {
     factory_->construct(object(), arguments(), last);
@@ -206,7 +211,11 @@ After ActorCell::Construct(Turn& turn) {
 }
 
 After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
-  const Thunk thunk = factory_ == nullptr ? nullptr : actor_class().handlers->Find(*envelope);
+  Thunk thunk = factory_ == nullptr ? nullptr : actor_class().handlers->Find(*envelope);
+  void* self = object();
+  if (in_state_) [[unlikely]]
+    FindInState(*envelope, &thunk, &self);
+  if (thunk == nullptr && factory_ != nullptr) thunk = actor_class().any;
   if (thunk == nullptr) {
     if (!envelope->is_ask()) {
       core().dead_letters().Add({.reason = DeadLetterReason::kUnhandled,
@@ -218,7 +227,7 @@ After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
     return After::kGoOn;
   }
   had_message_ = true;
-  const Status ran = RunMessage(turn, envelope, thunk, object());
+  const Status ran = RunMessage(turn, envelope, thunk, self);
   return ran.ok() ? After::kGoOn : Fail(turn, ran);
 }
 
@@ -284,6 +293,7 @@ After ActorCell::FinishStop(Turn& turn) {
     }
   }
   StopTimers();
+  ReturnStash(SIZE_MAX);  // refused with the mailbox
   Close(turn);
   DestroyObject();
   Publish<ActorStopped>(turn);
@@ -302,6 +312,7 @@ void ActorCell::StopTimers() {
   Extras* have = extras_if_any();
   if (have == nullptr) return;
   have->timers.CancelAll();
+  if (have->pipes != nullptr) have->pipes->CancelAll();
   if (have->pause != nullptr) std::exchange(have->pause, nullptr)->Retire();
   if (have->idle != nullptr) std::exchange(have->idle, nullptr)->Retire();
 }
@@ -325,7 +336,8 @@ void ActorCell::ArmIdle(Turn& turn, Time due) {
 
 bool ActorCell::Idle(Turn& turn) {
   if (extras().idle != nullptr) std::exchange(extras().idle, nullptr)->Retire();
-  if (HasMessages() || had_message_) {
+  const Stash* stashed = stash();
+  if (HasMessages() || had_message_ || (stashed != nullptr && stashed->size() != 0)) {
     had_message_ = true;  // armed again at the end of this turn
     return false;
   }

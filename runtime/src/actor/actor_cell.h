@@ -27,6 +27,7 @@
 #include "actor/children.h"
 #include "actor/mailbox_cell.h"
 #include "actor/restart_budget.h"
+#include "actor/state_stack.h"
 #include "mailbox/side_mail.h"
 #include "quern/runtime/internal/actor_class.h"
 #include "quern/runtime/internal/spawn.h"
@@ -34,6 +35,8 @@
 #include "quern/runtime/status.h"
 
 namespace quern::internal {
+
+class Pipes;
 
 class ActorCell final : public MailboxCell {
  public:
@@ -60,6 +63,13 @@ class ActorCell final : public MailboxCell {
   }
   bool stopping() const { return state_ == State::kStopping; }
 
+  std::shared_ptr<Pipes>& pipes() { return extras().pipes; }
+
+  // The handlers of a state before the actor's own, from the next message on.
+  void Become(const StateStack::State& state);
+  bool BecomeStacked(const StateStack::State& state);
+  bool Unbecome();
+
  protected:
   After OnSignals(Turn& turn, uint32_t bits) override;
   After OnMessage(Turn& turn, Envelope* envelope) override;
@@ -79,6 +89,8 @@ class ActorCell final : public MailboxCell {
     Children children;
     ActorTimers timers;
     RestartBudget restarts;
+    StateStack states;
+    std::shared_ptr<Pipes> pipes;
     Duration next_pause{};
     CellTimer* pause = nullptr;  // of a restart
     CellTimer* idle = nullptr;   // passivation
@@ -117,6 +129,8 @@ class ActorCell final : public MailboxCell {
   void BeginRestartPause(Turn& turn);
   After ChildrenGone(Turn& turn);
   void DestroyObject();
+  void EndStates();
+  void FindInState(const Envelope& envelope, Thunk* thunk, void** self);
   void StopTimers();
   bool Idle(Turn& turn);
   void ArmIdle(Turn& turn, Time due);
@@ -134,7 +148,8 @@ class ActorCell final : public MailboxCell {
   const uint32_t object_offset_;
   State state_ = State::kStarting;
   bool has_object_ = false;
-  bool has_arguments_ = false;
+  bool has_arguments_ : 1 = false;
+  bool in_state_ : 1 = false;  // extras hold a state
   bool had_message_ = false;
 };
 

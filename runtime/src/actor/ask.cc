@@ -70,6 +70,7 @@ Status PrepareAsk(Turn* turn, Cell& cell, Envelope* envelope, Time deadline) {
   ask.deadline = deadline;
   if (turn == nullptr) return absl::OkStatus();
   envelope->sender_id = turn->cell->id();
+  if (turn->piped) return absl::OkStatus();
   CallChain* chain = InnerChain(*turn);
   if (chain->depth() > kCallChainMax) {
     return absl::ResourceExhaustedError(absl::StrCat("ask ", cell.Path(), ": ", kCallChainMax,

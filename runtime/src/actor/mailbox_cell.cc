@@ -305,9 +305,14 @@ Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void
   Status status;
   if (thrown != nullptr) [[unlikely]] {
     status = DescribeException(thrown, envelope->signature->message_name);
+    TakeBack(turn, envelope);
     FailAsk(envelope, status);
   }
   EndMessage(turn);
+  if (turn.fate != Fate::kFinish) [[unlikely]] {
+    Settle(turn, envelope);
+    return status;
+  }
   FinishEnvelope(envelope);
   return status;
 }

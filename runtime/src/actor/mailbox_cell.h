@@ -17,6 +17,7 @@
 #define QUERN_RUNTIME_SRC_ACTOR_MAILBOX_CELL_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -32,6 +33,7 @@
 namespace quern::internal {
 
 class ChosenMailbox;
+class Stash;
 class SystemCore;
 class Worker;
 struct SideMail;
@@ -60,6 +62,16 @@ class MailboxCell : public Cell {
 
   // Null: the default mailbox. Thread-safe.
   const ChosenMailbox* chosen_mailbox() const;
+  bool StopRequested() const {
+    return (signals_.load(std::memory_order_relaxed) & kStopSignal) != 0;
+  }
+
+  // Null: it has none. On the cell's own turn.
+  Stash* stash();
+  // Puts so many stashed messages, the oldest first, behind what stands in front of the mailbox.
+  // How many there were. On the cell's own turn.
+  size_t ReturnStash(size_t count);
+
   SystemCore& core() const { return *core_; }
   SystemCore* system_core() const override { return core_; }
 
@@ -104,6 +116,9 @@ class MailboxCell : public Cell {
   // Where the messages wait from now on; before Start(). Null: the default.
   void SetChosenMailbox(std::unique_ptr<ChosenMailbox> mailbox);
 
+  // Before Start(). 0: none.
+  void SetStash(size_t capacity);
+
   // Kept by the kind of cell among what few have; always the same once it was made. Null when there
   // is none and `make` is false.
   virtual SideMail* side_mail(bool make) = 0;
@@ -124,9 +139,9 @@ class MailboxCell : public Cell {
 
   // Messages are waiting. On the cell's own turn.
   bool HasMessages() const;
-  bool StopRequested() const {
-    return (signals_.load(std::memory_order_relaxed) & kStopSignal) != 0;
-  }
+
+  // Ends the envelope as one that nobody here handles: a dead letter, an ask FAILED_PRECONDITION.
+  void RefuseUnhandled(Envelope* envelope);
 
  private:
   friend class CellList;
@@ -152,6 +167,9 @@ class MailboxCell : public Cell {
   Envelope* TakeElsewhere();
   void Refuse(Envelope* envelope);
   void Drop(Envelope* envelope, DeadLetterReason reason);
+  // A handler has put its message aside, and returned or thrown.
+  void Settle(Turn& turn, Envelope* envelope);
+  void TakeBack(Turn& turn, Envelope* envelope);
   void DrainClosed();
   void CloseElsewhere(const std::function<void(Envelope*)>& sink);
   void FreeSpent(MailboxNode* spent);

@@ -5,6 +5,8 @@
 #ifndef QUERN_RUNTIME_SRC_ACTOR_TURN_H_
 #define QUERN_RUNTIME_SRC_ACTOR_TURN_H_
 
+#include <cstdint>
+
 #include "quern/runtime/clock.h"
 #include "quern/runtime/internal/cell.h"
 
@@ -14,6 +16,9 @@ class CallChain;
 class MailboxCell;
 class Waiter;
 class Worker;
+
+// What becomes of a message once its handler has returned.
+enum class Fate : uint8_t { kFinish, kStash, kForward, kUnhandled };
 
 struct Turn {
   MailboxCell* cell = nullptr;
@@ -25,6 +30,9 @@ struct Turn {
   bool cancellable = true;           // false in OnStop, which may still ask
   bool cancelled = false;            // its actor has been asked to stop while a handler runs
   bool in_group = false;             // a FiberGroup's share of another turn, which cancels it
+  bool piped = false;                // beside the turns: what it asks holds up nobody
+  Fate fate = Fate::kFinish;         // of `envelope`
+  Cell* forward_to = nullptr;        // kForward: counted
   // The cell under construction: its Actor base picks it up.
   MailboxCell* constructing = nullptr;
   MailboxNode* spent = nullptr;  // freed after the message that replaced it as the mailbox's stub

@@ -93,6 +93,7 @@ EnvelopeExtra::~EnvelopeExtra() {
 
 void EnvelopeExtra::HoldCore(SystemCore* holder) {
   holder->AddRef();
+  if (core != nullptr) core->Release();  // it came from a peer and goes to another
   core = holder;
 }
 

@@ -1,5 +1,6 @@
-// What few cells have beside their mailbox: messages put back in front of it, and a mailbox of
-// another kind. Made when first needed, a chosen mailbox before the cell is known to anybody.
+// What few cells have beside their mailbox: messages put back in front of it, a stash, and a
+// mailbox of another kind. Made when first needed, a chosen mailbox before the cell is known to
+// anybody.
 
 #ifndef QUERN_RUNTIME_SRC_MAILBOX_SIDE_MAIL_H_
 #define QUERN_RUNTIME_SRC_MAILBOX_SIDE_MAIL_H_
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "mailbox/chosen_mailbox.h"
+#include "mailbox/stash.h"
 #include "quern/runtime/internal/envelope.h"
 
 namespace quern::internal {
@@ -19,8 +21,16 @@ class EnvelopeList {
   bool empty() const { return first_ == nullptr; }
 
   void PushFront(Envelope* envelope) {
+    if (first_ == nullptr) last_ = envelope;
     envelope->next.store(first_, std::memory_order_relaxed);
     first_ = envelope;
+  }
+
+  void PushBack(Envelope* envelope) {
+    if (first_ == nullptr) return PushFront(envelope);
+    envelope->next.store(nullptr, std::memory_order_relaxed);
+    last_->next.store(envelope, std::memory_order_relaxed);
+    last_ = envelope;
   }
 
   // Null: empty.
@@ -33,10 +43,12 @@ class EnvelopeList {
 
  private:
   Envelope* first_ = nullptr;
+  Envelope* last_ = nullptr;  // when there is a first
 };
 
 struct SideMail {
   EnvelopeList front;                     // the cell's turn only
+  std::unique_ptr<Stash> stash;           // constant, and its content the cell's turn only
   std::unique_ptr<ChosenMailbox> chosen;  // constant once the cell is known
 };
 

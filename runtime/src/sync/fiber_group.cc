@@ -40,6 +40,7 @@ void FiberGroup::Go(std::function<void()> fn) {
   turn->deadline = owner.deadline;
   turn->cancelled = owner.cancelled;
   turn->in_group = true;
+  turn->piped = owner.piped;
   owner.worker->StartFiber(
       &*turn, [shared = shared_.get(), turn, fn = std::move(fn)] { shared->Run(turn, fn); });
 }

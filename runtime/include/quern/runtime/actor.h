@@ -11,6 +11,15 @@
 //     int64_t total_ = 0;
 //   };
 //
+// Become<State>() changes what messages do, from the next one on:
+//
+//   struct Closed {
+//     static void On(Door& self, const Knock&) { self.Become<Open>(); }
+//   };
+//
+// A state is a class of static handlers, written like members with the actor in front (its own
+// class or a base of it). What a state lacks the actor itself handles.
+//
 // Signatures behind the Api are private: Self(), After() and Every() accept them, and nobody else
 // can send them, for Spawn() gives a Ref<CounterApi>. Self() may be handed on as a Ref<CounterApi>.
 //
@@ -31,6 +40,7 @@
 #include "quern/runtime/context.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/envelope.h"
+#include "quern/runtime/internal/state_table.h"
 #include "quern/runtime/protocol.h"
 #include "quern/runtime/ref.h"
 
@@ -83,6 +93,13 @@ Cell* TakeConstructingCell();
 TimerId StartTimer(Cell* cell, Duration delay, Duration period, std::unique_ptr<TickSource> tick);
 bool CancelTimer(Cell* cell, TimerId id);
 
+// On the actor's own turn; anywhere else they do nothing. `self`: what the state's thunks expect.
+void BecomeState(Cell* cell, const HandlerTable& state, void* self);
+// False: kStatesStackedMax are stacked already.
+bool StackState(Cell* cell, const HandlerTable& state, void* self);
+// False: there was none.
+bool EndState(Cell* cell);
+
 }  // namespace internal
 
 template <typename ApiType, typename... Private>
@@ -122,6 +139,33 @@ class Actor {
 
   // True: it will not tick any more (a tick already queued is still handled).
   bool Cancel(TimerId id) { return internal::CancelTimer(cell_, id); }
+
+  // From the next message on, `State` handles what it has handlers for. It replaces the state that
+  // this actor is in, if any. A restart ends every state.
+  template <typename State>
+    requires internal::kIsState<Actor, State>
+  void Become() {
+    internal::BecomeState(cell_, internal::kStateTable<Actor, State>, this);
+  }
+
+  // The same, and Unbecome() returns to the state of now. False: kStatesStackedMax are stacked
+  // already, and nothing has changed.
+  template <typename State>
+    requires internal::kIsState<Actor, State>
+  bool BecomeStacked() {
+    return internal::StackState(cell_, internal::kStateTable<Actor, State>, this);
+  }
+
+  // Ends the state, from the next message on: the one below it counts again, at last the actor's
+  // own handlers. False: there was none.
+  bool Unbecome() { return internal::EndState(cell_); }
+
+  template <typename State>
+    requires(!internal::kIsState<Actor, State>)
+  internal::StateMistake<Actor, State> Become() = delete;
+  template <typename State>
+    requires(!internal::kIsState<Actor, State>)
+  internal::StateMistake<Actor, State> BecomeStacked() = delete;
 
  private:
   template <typename M>

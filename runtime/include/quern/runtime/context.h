@@ -11,25 +11,52 @@
 #define QUERN_RUNTIME_CONTEXT_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "quern/runtime/clock.h"
 #include "quern/runtime/internal/spawn.h"
+#include "quern/runtime/pipe.h"
 #include "quern/runtime/place.h"
 #include "quern/runtime/ref.h"
 #include "quern/runtime/spawn_options.h"
 #include "quern/runtime/status.h"
+#include "quern/runtime/stop_token.h"
 
 namespace quern {
 
 class Logger;
 class Random;
 
+struct AnyApi;
+
 namespace internal {
 struct Turn;
+
+// The messages that an Api accepts; `all`: any.
+struct SignatureTable {
+  const Signature* const* begin;
+  const Signature* const* end;
+  bool all;
+};
+template <typename... S>
+SignatureTable TableOfSignatures(const SignatureList<S...>*) {
+  static constexpr const Signature* kAll[] = {&kSignature<S>..., nullptr};
+  return {kAll, kAll + sizeof...(S), false};
 }
+template <typename Api>
+SignatureTable SignatureTableOf() {
+  if constexpr (std::is_same_v<Api, AnyApi>) {
+    return {nullptr, nullptr, true};
+  } else {
+    return TableOfSignatures(static_cast<const SignaturesOf<Api>*>(nullptr));
+  }
+}
+
+Status ForwardMessage(Turn& turn, Cell* to, const SignatureTable& accepted);
+}  // namespace internal
 
 class Context {
  public:
@@ -80,6 +107,56 @@ class Context {
 
   // Of the ask being handled; kNever for a tell. Nested asks shrink to it.
   Time deadline() const;
+
+  // Hands the message being handled to `to`, once the handler has returned: the sender stays who it
+  // was (to another node: this actor), the reply goes to the first asker, and what the handler
+  // returns goes nowhere. At most once a message. NOT_FOUND an empty Ref; INVALID_ARGUMENT the Api
+  // does not accept the message, or not with that reply; FAILED_PRECONDITION the message is gone:
+  // put aside already, taken by value, or answered by a Deferred. An AnyActor's Ref takes any
+  // message. Never suspends.
+  template <typename Api>
+  Status Forward(const Ref<Api>& to) {
+    const internal::SignatureTable accepted = internal::SignatureTableOf<Api>();
+    return internal::ForwardMessage(*turn_, to.cell().get(), accepted);
+  }
+
+  // Puts the message being handled aside, once the handler has returned, for a better time; what
+  // the handler returns goes nowhere. An ask stays unanswered, and its deadline runs on.
+  // FAILED_PRECONDITION SpawnOptions::stash_capacity is 0, or the message is gone, as above;
+  // RESOURCE_EXHAUSTED the stash is full. A stop dead-letters what is in it, a restart puts it back
+  // in front of the mailbox. Never suspends.
+  Status Stash();
+
+  // Puts the oldest, or all, back in front of the mailbox: they are handled next, in order of
+  // arrival. False, or 0: the stash is empty. Never suspends.
+  bool Unstash();
+  size_t UnstashAll();
+
+  // The message being handled is one that this actor cannot handle now: a tell is dead-lettered as
+  // unhandled, an ask answered FAILED_PRECONDITION, whatever the handler returns. Never suspends.
+  void Unhandled();
+
+  // Runs `work` beside this actor's turns and tells `to` what comes of it, as `map` makes a message
+  // of it (quern/runtime/pipe.h). NOT_FOUND an empty Ref; RESOURCE_EXHAUSTED kPipesPerActorMax run
+  // already; UNAVAILABLE this actor is stopping; FAILED_PRECONDITION this is a grain. Never
+  // suspends.
+  template <typename Api, typename Work, typename Map>
+    requires Accepts<Api, std::invoke_result_t<Map&, internal::Piped<internal::WorkOf<Work>>>>
+  Status PipeTo(const Ref<Api>& to, Work work, Map map, PipeOptions options = {}) {
+    using PipeWork = internal::PipeWorkOf<Api, internal::WorkOf<Work>, Map>;
+    return internal::StartPipe(
+        *turn_, to.cell(),
+        std::make_unique<PipeWork>(internal::AsWork(std::move(work)), std::move(map)), options);
+  }
+  template <typename Api, typename Work>
+    requires Accepts<Api, internal::Piped<internal::WorkOf<Work>>>
+  Status PipeTo(const Ref<Api>& to, Work work, PipeOptions options = {}) {
+    return PipeTo(to, std::move(work), internal::AsItIs(), options);
+  }
+
+  // Fires when this actor has been asked to stop, the ask being handled has expired, or its asker
+  // has given up. Looked at until the handler returns.
+  StopToken stop_token() const;
 
   // Stops this actor once the handler has returned.
   void Stop();

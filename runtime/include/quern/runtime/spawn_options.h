@@ -4,6 +4,7 @@
 #define QUERN_RUNTIME_SPAWN_OPTIONS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 #include "quern/runtime/clock.h"
@@ -24,6 +25,8 @@ struct SpawnOptions {
   Duration passivate_after = Duration::zero();
   // Where messages wait. Default: without a bound, in order of arrival.
   MailboxOptions mailbox = {};
+  // Messages that Context::Stash() may put aside at a time. 0: it may not.
+  size_t stash_capacity = 0;
   // For a spawn in another datacenter or on another node.
   Duration timeout = std::chrono::seconds(10);
 };

@@ -15,6 +15,10 @@
 #include "quern/runtime/internal/signature.h"
 #include "quern/runtime/status.h"
 
+namespace quern {
+class AnyActor;
+}
+
 namespace quern::internal {
 
 struct ActorClass {
@@ -22,6 +26,7 @@ struct ActorClass {
   size_t bytes;
   size_t alignment;
   const HandlerTable* handlers;
+  Thunk any;  // for what the handlers lack; null: none (AnyActor)
   void (*destroy)(void* actor);
   Status (*on_start)(void* actor, Context& context);  // null: none
   Status (*on_stop)(void* actor, Context& context);   // null: none
@@ -58,6 +63,10 @@ Status CallOnStop(void* actor, Context& context) {
   }
 }
 
+// In any_actor.h.
+template <typename A>
+constexpr Thunk AnyThunk();
+
 template <typename A>
 constexpr ActorClass MakeActorClass() {
   ActorClass c{};
@@ -65,6 +74,7 @@ constexpr ActorClass MakeActorClass() {
   c.bytes = sizeof(A);
   c.alignment = alignof(A);
   c.handlers = &kHandlerTable<A, HandledBy<A>>;
+  if constexpr (std::is_base_of_v<AnyActor, A>) c.any = AnyThunk<A>();
   c.destroy = [](void* actor) { std::destroy_at(static_cast<A*>(actor)); };
   if constexpr (
       requires(A& a, Context& context) { a.OnStart(context); } || requires(A& a) { a.OnStart(); }) {

@@ -55,6 +55,7 @@ class Envelope : public MailboxNode {
   static constexpr uint8_t kExtra = 2;   // `extra` instead of `sender_id`
   static constexpr uint8_t kBuilt = 4;   // the message has been constructed
   static constexpr uint8_t kQueued = 8;  // a mailbox still holds it as a node
+  static constexpr uint8_t kTaken = 16;  // its handler may move the message out
 
   // Bits of `ask_state`.
   static constexpr uint32_t kClaimed = 1;  // the right to answer is taken (or given up)

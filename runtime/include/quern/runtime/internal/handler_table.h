@@ -104,6 +104,8 @@ struct Forms {
 // Classic SFINAE: g++ 12's requires-expressions ignore access here.
 template <typename A, typename M>
 decltype(Forms<M>::Of(&A::On)) DetectForm(int);
+template <typename A, typename M, typename = typename A::IsFunctionActor>
+decltype(Forms<M>::Of(&A::operator())) DetectForm(int);
 template <typename A, typename M>
 void DetectForm(...);
 
@@ -279,22 +281,21 @@ decltype(auto) PassMessage(M& message) {
   }
 }
 
-template <typename A, typename S>
-decltype(auto) CallHandler(A& actor, Envelope* e, Context& context) {
+template <typename Form, typename S, typename Target>
+decltype(auto) CallHandler(Target& target, Envelope* e, Context& context) {
   using M = typename SignatureParts<S>::Message;
-  using Form = FormFor<A, S>;
   M& message = *static_cast<M*>(e->message());
   if constexpr (!std::is_void_v<typename Form::Deferral>) {
     typename Form::Deferral deferred(DeferredReply(e, context));
     if constexpr (Form::kContext) {
-      return actor.On(PassMessage<Form::kPass>(message), context, std::move(deferred));
+      return target.On(PassMessage<Form::kPass>(message), context, std::move(deferred));
     } else {
-      return actor.On(PassMessage<Form::kPass>(message), std::move(deferred));
+      return target.On(PassMessage<Form::kPass>(message), std::move(deferred));
     }
   } else if constexpr (Form::kContext) {
-    return actor.On(PassMessage<Form::kPass>(message), context);
+    return target.On(PassMessage<Form::kPass>(message), context);
   } else {
-    return actor.On(PassMessage<Form::kPass>(message));
+    return target.On(PassMessage<Form::kPass>(message));
   }
 }
 
@@ -317,18 +318,40 @@ void AnswerWith(Envelope* e, Return reply) {
   }
 }
 
-template <typename A, typename S>
-void RunHandler(void* actor_ptr, Envelope* e, Context& context) {
+template <typename Form, typename S, typename Target>
+void RunForm(Target& target, Envelope* e, Context& context) {
   using R = typename SignatureParts<S>::Reply;
-  using Form = FormFor<A, S>;
-  A& actor = *static_cast<A*>(actor_ptr);
+  // Only who has a Context can put a message aside.
+  if constexpr (Form::kPass != Pass::kConstRef && Form::kContext) e->flags |= Envelope::kTaken;
   if constexpr (!std::is_void_v<typename Form::Deferral>) {
-    CallHandler<A, S>(actor, e, context);
+    CallHandler<Form, S>(target, e, context);
   } else if constexpr (std::is_void_v<typename Form::Return>) {
-    CallHandler<A, S>(actor, e, context);
+    CallHandler<Form, S>(target, e, context);
     if (e->is_ask()) AnswerWith<R>(e, Status());
   } else {
-    AnswerWith<R, typename Form::Return>(e, CallHandler<A, S>(actor, e, context));
+    AnswerWith<R, typename Form::Return>(e, CallHandler<Form, S>(target, e, context));
+  }
+}
+
+// A FunctionActor's functions as RunForm() wants them.
+template <typename A>
+struct FunctionCaller {
+  A& actor;
+
+  template <typename... Args>
+  decltype(auto) On(Args&&... args) {
+    return actor(std::forward<Args>(args)...);
+  }
+};
+
+template <typename A, typename S>
+void RunHandler(void* actor_ptr, Envelope* e, Context& context) {
+  A& actor = *static_cast<A*>(actor_ptr);
+  if constexpr (requires { typename A::IsFunctionActor; }) {
+    FunctionCaller<A> caller{actor};
+    RunForm<FormFor<A, S>, S>(caller, e, context);
+  } else {
+    RunForm<FormFor<A, S>, S>(actor, e, context);
   }
 }
 
