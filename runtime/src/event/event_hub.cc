@@ -1,6 +1,6 @@
 #include "event/event_hub.h"
 
-#include <boost/context/detail/exception.hpp>
+#include <boost/context/fiber.hpp>
 
 #include <algorithm>
 #include <utility>

@@ -29,7 +29,7 @@ struct SystemOptions {
   StateStore* state_store = nullptr;  // in memory, gone with the System
   Duration default_ask_timeout = kAskTimeoutDefault;
   size_t dead_letters_kept = kDeadLettersKeptDefault;  // to look at, at most kDeadLettersKeptMax
-  internal::StepDriver* step_driver = nullptr;  // quern::testing::StepSystem: no threads
+  internal::StepDriver* step_driver = nullptr;         // quern::testing::StepSystem: no threads
 };
 
 }  // namespace quern
