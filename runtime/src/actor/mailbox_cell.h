@@ -145,6 +145,7 @@ class MailboxCell : public Cell {
 
  private:
   friend class CellList;
+  friend class StepSabotage;
   friend class Waiter;
 
   enum class TurnEnd : uint8_t { kGone, kBudgetUsed };

@@ -21,7 +21,8 @@ namespace quern::internal {
 namespace {
 
 constexpr uint64_t kPreemptOneIn = 8;
-constexpr uint64_t kAnyCellOneIn = 2;    // else the worker's own order
+constexpr uint64_t kAnyCellOneIn = 2;  // else the worker's own order
+constexpr uint64_t kStrikeOneIn = 16;
 constexpr uint64_t kDispatchEvery = 64;  // steps; it frees the fibers that have ended
 
 }  // namespace
@@ -136,35 +137,70 @@ void StepDriver::As(Worker& worker, Fn&& fn) {
 void StepDriver::Perform(const Action& action) {
   Worker& worker = *action.worker;
   switch (action.kind) {
-    case Kind::kRunCell: {
-      const size_t size = worker.queue_.size();
-      worker.stepped_cell_ =
-          Chance(kAnyCellOneIn) ? worker.queue_.PopAt(random_->Below(size)) : worker.queue_.Pop();
-      Runner* runner = std::exchange(worker.idle_, worker.idle_->next_idle);
-      --worker.idle_count_;
-      SwitchTo(worker, runner->context);
+    case Kind::kRunCell:
+      RunCell(worker);
+      break;
+    case Kind::kResume: {
+      WorkerAlgorithm& algorithm = *worker.algorithm_;
+      Context* woken = algorithm.TakeWokenAt(random_->Below(algorithm.woken()));
+      const auto* runner = static_cast<const Runner*>(woken->get_properties());
+      const bool has_turn = runner != nullptr && runner->turn != nullptr;
+      if (!has_turn || !Strikes(Sabotage::kLoseWakeUp)) SwitchTo(worker, woken);
       break;
     }
-    case Kind::kResume:
-      SwitchTo(worker, worker.algorithm_->TakeWokenAt(random_->Below(worker.algorithm_->woken())));
-      break;
     case Kind::kLookAround:
-      As(worker, [&] {
-        worker.DrainInbox();
-        worker.time_moved_.store(false);
-        worker.now_ = scheduler_->clock().Now();
-        worker.AdvanceTimers();
-      });
+      As(worker, [&] { LookAround(worker); });
       break;
     case Kind::kTakeInjected:
       As(worker, [&] { worker.TakeInjected(); });
-      break;
-    case Kind::kSteal:
       break;
     case Kind::kContinue:
       SwitchTo(worker, std::exchange(StateOf(worker).preempted, nullptr));
       break;
   }
+}
+
+void StepDriver::RunCell(Worker& worker) {
+  const size_t size = worker.queue_.size();
+  MailboxCell* cell =
+      Chance(kAnyCellOneIn) ? worker.queue_.PopAt(random_->Below(size)) : worker.queue_.Pop();
+  if (Strikes(Sabotage::kLoseReadyActor)) return;
+  if (Strikes(Sabotage::kSwapMessages)) StepSabotage::SwapMessages(*cell);
+  if (Strikes(Sabotage::kLoseMessage)) StepSabotage::LoseMessage(*cell);
+  if (Strikes(Sabotage::kRunBeside)) {
+    if (MailboxCell* suspended = SuspendedCell(); suspended != nullptr) {
+      worker.queue_.PushBack(std::exchange(cell, suspended));
+    }
+  }
+  worker.stepped_cell_ = cell;
+  Runner* runner = std::exchange(worker.idle_, worker.idle_->next_idle);
+  --worker.idle_count_;
+  SwitchTo(worker, runner->context);
+}
+
+// What the idle loop does before it sleeps, but for the shared queue.
+void StepDriver::LookAround(Worker& worker) {
+  worker.DrainInbox();
+  worker.time_moved_.store(false);
+  worker.now_ = scheduler_->clock().Now();
+  if (worker.timers_.NextDue() <= worker.now_ && Strikes(Sabotage::kLoseTimer)) {
+    worker.timers_.Cancel(worker.timers_.First());
+  }
+  worker.AdvanceTimers();
+}
+
+bool StepDriver::Strikes(Sabotage sabotage) {
+  return sabotage_ == sabotage && Chance(kStrikeOneIn);
+}
+
+MailboxCell* StepDriver::SuspendedCell() const {
+  for (const Runner* runner : runners_) {
+    const Turn* turn = runner->turn;
+    if (turn != nullptr && !turn->in_group && StepSabotage::WouldRunHandler(*turn->cell)) {
+      return turn->cell;
+    }
+  }
+  return nullptr;
 }
 
 void StepDriver::SwitchTo(Worker& worker, Context* fiber) {

@@ -7,11 +7,11 @@
 //   while (driver.Step()) {}
 //
 // A step is one of: a worker runs a ready cell until its turn ends or suspends; a worker resumes a
-// woken fiber; it looks into its inbox and at its timers; it takes from the shared queue; it steals
-// from another worker; a preempted fiber goes on. Workers
-// park and are notified as their threads would, so that a missing wake-up leaves the system stuck.
-// A fiber may be preempted wherever the runtime reads the clock (between messages, before an ask):
-// its worker then does nothing until it goes on, as a descheduled thread.
+// woken fiber; it looks into its inbox and at its timers; it takes from the shared queue; a
+// preempted fiber goes on. Workers park and are notified as their threads would, so that a missing
+// wake-up leaves the system stuck. A fiber may be preempted wherever the runtime reads the clock
+// (between messages, before an ask): its worker then does nothing until it goes on, as a
+// descheduled thread.
 //
 // Everything belongs to the thread that made it, which becomes a thread of fibers until End().
 
@@ -30,6 +30,7 @@
 
 #include "quern/runtime/clock.h"
 #include "quern/runtime/random.h"
+#include "scheduler/step_sabotage.h"
 #include "scheduler/worker.h"
 #include "scheduler/worker_algorithm.h"
 
@@ -73,6 +74,9 @@ class StepDriver {
   void AddRunner(Runner* runner) { runners_.push_back(runner); }
   void RemoveRunner(Runner* runner) { std::erase(runners_, runner); }
 
+  // From now on, now and then, what the bug would do.
+  void Plant(Sabotage sabotage) { sabotage_ = sabotage; }
+
   uint64_t steps() const { return steps_; }
   uint64_t seed() const { return seed_; }
 
@@ -83,7 +87,7 @@ class StepDriver {
   friend class StepAlgorithm;
   using Context = boost::fibers::context;
 
-  enum class Kind : uint8_t { kRunCell, kResume, kLookAround, kTakeInjected, kSteal, kContinue };
+  enum class Kind : uint8_t { kRunCell, kResume, kLookAround, kTakeInjected, kContinue };
   struct Action {
     Kind kind;
     Worker* worker;
@@ -105,6 +109,11 @@ class StepDriver {
   Stepped& StateOf(const Worker& worker);
   bool Chance(uint64_t one_in) { return random_->Below(one_in) == 0; }
 
+  bool Strikes(Sabotage sabotage);
+  void RunCell(Worker& worker);
+  void LookAround(Worker& worker);
+  MailboxCell* SuspendedCell() const;
+
   // For the algorithm.
   void Awakened(Context* context);
   Context* PickNext();
@@ -124,6 +133,7 @@ class StepDriver {
   Worker* running_ = nullptr;
   ExceptionState main_exceptions_;
   uint64_t steps_ = 0;
+  Sabotage sabotage_ = Sabotage::kNone;
 };
 
 }  // namespace quern::internal

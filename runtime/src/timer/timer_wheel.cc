@@ -126,8 +126,8 @@ void TimerWheel::Advance(Time now) {
   tick_ = target;
 }
 
-Time TimerWheel::NextDue() const {
-  if (size_ == 0) return kNever;
+TimerNode* TimerWheel::First() const {
+  if (size_ == 0) return nullptr;
   for (int level = 0; level < kLevels; ++level) {
     const int shift = level * kSlotBits;
     const uint64_t digit = (tick_ >> shift) & (kSlots - 1);
@@ -137,14 +137,19 @@ Time TimerWheel::NextDue() const {
       ahead &= ahead - 1;
       const List& list = slots_[level][slot];
       if (IsEmpty(list.head)) continue;
-      Time first = kNever;
-      for (const TimerNode* n = list.head.following; n != &list.head; n = n->following) {
-        first = std::min(first, n->due);
+      TimerNode* first = list.head.following;
+      for (TimerNode* n = first; n != &list.head; n = n->following) {
+        if (n->due < first->due) first = n;
       }
       return first;
     }
   }
-  return kNever;
+  return nullptr;
+}
+
+Time TimerWheel::NextDue() const {
+  const TimerNode* first = First();
+  return first == nullptr ? kNever : first->due;
 }
 
 }  // namespace quern::internal

@@ -41,6 +41,9 @@ class TimerWheel {
   // which may arm and cancel others.
   void Advance(Time now);
 
+  // The armed node that is due first, or null.
+  TimerNode* First() const;
+
   // No later than the first due time; kNever when nothing is armed. May be earlier than the first
   // due time (a cascade).
   Time NextDue() const;
