@@ -6,11 +6,13 @@
 int main(int argc, char** argv) {
   namespace bench = quern::bench;
   bench::RegisterMemoryBenchmarks();
+  bench::RegisterTimerMemoryBenchmarks();
   bench::RegisterFloorBenchmarks();
   bench::RegisterTellBenchmarks();
   bench::RegisterAskBenchmarks();
   bench::RegisterSpawnBenchmarks();
   bench::RegisterGrainBenchmarks();
+  bench::RegisterTimerBenchmarks();
   return bench::Run(
       argc, argv,
       {{.benchmark = "tell/ping-pong 1 pair",

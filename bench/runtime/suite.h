@@ -37,11 +37,13 @@ class Finish {
 
 // Each adds its rows; main() calls them in this order.
 void RegisterMemoryBenchmarks();  // first: a fresh heap
+void RegisterTimerMemoryBenchmarks();
 void RegisterFloorBenchmarks();
 void RegisterTellBenchmarks();
 void RegisterAskBenchmarks();
 void RegisterSpawnBenchmarks();
 void RegisterGrainBenchmarks();
+void RegisterTimerBenchmarks();
 
 }  // namespace quern::bench
 

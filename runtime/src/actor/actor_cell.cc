@@ -156,12 +156,21 @@ CellPtr<ActorCell> ActorCell::Find(std::string_view path) {
   return cell;
 }
 
+ActorTimers* ActorCell::Timers(bool make) {
+  if (make) return stopping() ? nullptr : &extras().timers;
+  Extras* have = extras_if_any();
+  return have == nullptr ? nullptr : &have->timers;
+}
+
 After ActorCell::OnSignals(Turn& turn, uint32_t bits) {
   if ((bits & kStartSignal) != 0 && state_ == State::kStarting && (bits & kStopSignal) == 0) {
     if (Construct(turn) == After::kEnded) return After::kEnded;
     if (state_ == State::kRunning) Publish<ActorStarted>(turn);
   }
   if ((bits & kStopSignal) != 0 && state_ != State::kStopping) return BeginStop(turn);
+  if ((bits & kTimerSignal) != 0) {
+    if (Status told = FireTimers(turn); !told.ok()) return Fail(turn, told);
+  }
   if ((bits & kChildrenGoneSignal) != 0) return ChildrenGone(turn);
   if ((bits & kRestartSignal) != 0 && state_ == State::kRestarting) {
     std::exchange(extras().pause, nullptr)->Retire();

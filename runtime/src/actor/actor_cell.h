@@ -56,11 +56,7 @@ class ActorCell final : public MailboxCell {
   CellPtr<ActorCell> Find(std::string_view path);
 
   // On the actor's own turn.
-  ActorTimers& timers() { return extras().timers; }
-  ActorTimers* timers_if_any() {
-    Extras* have = extras_if_any();
-    return have == nullptr ? nullptr : &have->timers;
-  }
+  ActorTimers* Timers(bool make) override;
   bool stopping() const { return state_ == State::kStopping; }
 
   std::shared_ptr<Pipes>& pipes() { return extras().pipes; }

@@ -5,6 +5,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "actor/actor_timers.h"
 #include "actor/call_chain.h"
 #include "actor/dead_letters.h"
 #include "mailbox/envelope_extra.h"
@@ -331,6 +332,15 @@ Status MailboxCell::RunGuarded(Turn& turn, const std::function<Status(Context&)>
   if (thrown != nullptr) status = DescribeException(thrown, Path());
   EndMessage(turn);
   return status;
+}
+
+Status MailboxCell::FireTimers(Turn& turn) {
+  ActorTimers* timers = Timers(/*make=*/false);
+  if (timers == nullptr) return absl::OkStatus();
+  return RunGuarded(turn, [&](Context&) {
+    timers->Fire(turn);
+    return absl::OkStatus();
+  });
 }
 
 void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) {

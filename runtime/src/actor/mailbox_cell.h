@@ -32,6 +32,7 @@
 
 namespace quern::internal {
 
+class ActorTimers;
 class ChosenMailbox;
 class Stash;
 class SystemCore;
@@ -47,7 +48,8 @@ enum class After : uint8_t {
 class MailboxCell : public Cell {
  public:
   // Bits of Signal(); the low 16 are the runtime's, the others free for each kind of cell.
-  static constexpr uint32_t kStopSignal = 1;  // cancels a parked, cancellable wait at once
+  static constexpr uint32_t kStopSignal = 1;   // cancels a parked, cancellable wait at once
+  static constexpr uint32_t kTimerSignal = 2;  // a timer is due, or a tick has ended
   static constexpr uint32_t kOwnSignals = 1u << 16;
 
   // A closed cell: kStopped, an ask is answered UNAVAILABLE, a tell dead-lettered. No room in a
@@ -57,6 +59,12 @@ class MailboxCell : public Cell {
 
   // Sets `bits` and sees that a turn looks at them. Nothing on a closed cell.
   void Signal(uint32_t bits);
+
+  // On the cell's own turn. Null: there are none, or with `make`: it is on its way out.
+  virtual ActorTimers* Timers(bool make) {
+    (void)make;
+    return nullptr;
+  }
 
   bool closed() const { return (gate_.load(std::memory_order_acquire) & kClosed) != 0; }
 
@@ -130,6 +138,9 @@ class MailboxCell : public Cell {
 
   // Runs `fn` as the body of OnStart and the like: deadline none, exceptions become a Status.
   Status RunGuarded(Turn& turn, const std::function<Status(Context&)>& fn);
+
+  // Tells what is due of Timers(). An exception of a message's copy constructor becomes a Status.
+  Status FireTimers(Turn& turn);
 
   // No further message is accepted: what is queued is refused (asks answered UNAVAILABLE, tells
   // dead-lettered), or handed to `sink` in order, each an envelope of its own (a grain's messages

@@ -30,7 +30,7 @@ Status Tried(const std::string& what, const Status& why) {
 
 bool IsTick(const Envelope& envelope) {
   const EnvelopeExtra* extra = FindExtra(envelope);
-  return extra != nullptr && extra->tick != nullptr;
+  return extra != nullptr && extra->is_tick;
 }
 
 // A failure that another try may not meet.
@@ -135,15 +135,11 @@ void Activation::LoseState(const Status& why) {
   if (turn != nullptr && turn->envelope != nullptr) FailAsk(turn->envelope, why);
 }
 
-TimerId Activation::StartTimer(Duration delay, Duration period, std::unique_ptr<TickSource> tick) {
-  Turn* turn = CurrentTurn();
-  if (turn == nullptr || turn->cell != this || state() == ActivationState::kDeactivating) return 0;
-  if (timers_ == nullptr) timers_ = std::make_unique<ActorTimers>();
-  return timers_->Start(*turn->worker, this, std::max(delay, Duration::zero()), period,
-                        std::move(tick));
+ActorTimers* Activation::Timers(bool make) {
+  if (make && state() == ActivationState::kDeactivating) return nullptr;
+  if (make && timers_ == nullptr) timers_ = std::make_unique<ActorTimers>();
+  return timers_.get();
 }
-
-bool Activation::CancelTimer(TimerId id) { return timers_ != nullptr && timers_->Cancel(id); }
 
 void Activation::SetIdleTimeout(Duration timeout) {
   if (timeout <= Duration::zero()) {
@@ -173,6 +169,9 @@ After Activation::OnSignals(Turn& turn, uint32_t bits) {
       why = end_requested_.value_or(absl::OkStatus());
     }
     return End(turn, std::move(why));
+  }
+  if ((bits & kTimerSignal) != 0) {
+    if (Status told = FireTimers(turn); !told.ok()) return End(turn, std::move(told));
   }
   if ((bits & kIdleSignal) != 0 && IsIdle(turn)) return End(turn, absl::OkStatus());
   return After::kGoOn;

@@ -89,9 +89,8 @@ class Activation final : public MailboxCell {
   // that is just coming is routed again, like everything that meets a grain on its way out.
   static constexpr uint32_t kIdleSignal = kOwnSignals << 2;
 
-  // Messages that the grain sends itself; on its turn. 0: it is on its way out, or has too many.
-  TimerId StartTimer(Duration delay, Duration period, std::unique_ptr<TickSource> tick);
-  bool CancelTimer(TimerId id);
+  // MailboxCell:
+  ActorTimers* Timers(bool make) override;
 
   // Of the grain, on its turn.
   void SetIdleTimeout(Duration timeout);

@@ -37,14 +37,7 @@ CellPtr<Cell> GrainSelf(const Activation* activation, const WireTable& wire) {
   return GrainProxy(&activation->core(), wire, id.kind, id.key);
 }
 
-TimerId StartGrainTimer(Activation* activation, Duration delay, Duration period,
-                        std::unique_ptr<TickSource> tick) {
-  return activation == nullptr ? 0 : activation->StartTimer(delay, period, std::move(tick));
-}
-
-bool CancelGrainTimer(Activation* activation, TimerId id) {
-  return activation != nullptr && activation->CancelTimer(id);
-}
+Cell* CellOf(Activation* activation) { return activation; }
 
 }  // namespace internal
 }  // namespace quern

@@ -7,6 +7,7 @@
 #include "mailbox/envelope_extra.h"
 #include "mailbox/magazine.h"
 #include "system/system_core.h"
+#include "timer/tick_mark.h"
 
 namespace quern::internal {
 namespace {
@@ -33,7 +34,7 @@ void DestroyContents(Envelope* e) {
   }
   if (e->flags & Envelope::kExtra) {
     e->flags &= static_cast<uint8_t>(~Envelope::kExtra);
-    if (e->extra->tick != nullptr) e->extra->tick->store(false, std::memory_order_release);
+    if (e->extra->tick != nullptr) e->extra->tick->End();
     delete std::exchange(e->extra, nullptr);
   }
   if (e->is_ask()) CallChain::Release(std::exchange(e->ask().chain, nullptr));

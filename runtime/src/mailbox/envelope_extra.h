@@ -4,6 +4,7 @@
 #define QUERN_RUNTIME_SRC_MAILBOX_ENVELOPE_EXTRA_H_
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 namespace quern::internal {
 
 class SystemCore;
+class TickMark;
 
 class EnvelopeExtra {
  public:
@@ -30,7 +32,8 @@ class EnvelopeExtra {
   SystemCore* core = nullptr;           // counted; of a message that a network layer may hold
   std::string target;                   // for the dead letters
   std::vector<std::string> call_chain;  // as paths, filled in when it leaves or came from a peer
-  std::shared_ptr<std::atomic<bool>> tick;  // a timer's: true while this tick is under way
+  std::shared_ptr<TickMark> tick;       // of a timer that waits for this tick's end
+  bool is_tick = false;
 };
 
 // The envelope's extra block, made if there is none; keeps the sender's id.

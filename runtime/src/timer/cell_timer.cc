@@ -17,6 +17,13 @@ CellTimer* CellTimer::Arm(Worker& worker, Time due, CellPtr<MailboxCell> cell, u
 
 void CellTimer::ArmAt(Time when) { worker_.timers().Arm(this, when, &CellTimer::OnFire); }
 
+bool CellTimer::Move(Worker& worker, Time when) {
+  if (&worker != &worker_) return false;
+  worker_.timers().Cancel(this);
+  ArmAt(when);
+  return true;
+}
+
 void CellTimer::Fire() { cell_->Signal(signal_); }
 
 void CellTimer::OnFire(TimerNode* node) { static_cast<CellTimer*>(node)->Fire(); }

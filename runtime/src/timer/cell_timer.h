@@ -29,6 +29,10 @@ class CellTimer : private TimerNode, private InboxItem {
   // Signals `cell` with `signal` at `due`.
   static CellTimer* Arm(Worker& worker, Time due, CellPtr<MailboxCell> cell, uint32_t signal);
 
+  // On `worker`'s thread: it fires at `when` instead, or again. False: it belongs to another
+  // worker.
+  bool Move(Worker& worker, Time when);
+
   void Retire();
 
  protected:

@@ -10,6 +10,11 @@ void FakeClock::AdvanceBy(Duration duration) {
   for (auto& [id, moved] : listeners_) moved();
 }
 
+void FakeClock::SetWallTime(WallTime now) {
+  wall_ahead_.store((now.time_since_epoch() - Now().time_since_epoch()).count(),
+                    std::memory_order_seq_cst);
+}
+
 uint64_t FakeClock::AddListener(std::function<void()> moved) {
   absl::MutexLock lock(&mutex_);
   listeners_.emplace(++last_id_, std::move(moved));

@@ -41,6 +41,7 @@
 #include "quern/runtime/protocol.h"
 #include "quern/runtime/ref.h"
 #include "quern/runtime/status.h"
+#include "quern/runtime/timer.h"
 
 namespace quern {
 
@@ -127,17 +128,16 @@ class GrainBase {
 
 namespace internal {
 
-// Outside a System: empty, 0 and false.
+// Outside a System: empty and null.
 CellPtr<Cell> GrainSelf(const Activation* activation, const WireTable& wire);
-TimerId StartGrainTimer(Activation* activation, Duration delay, Duration period,
-                        std::unique_ptr<TickSource> tick);
-bool CancelGrainTimer(Activation* activation, TimerId id);
+Cell* CellOf(Activation* activation);
 
 }  // namespace internal
 
-// The base of a grain class; handlers are written as for an Actor.
+// The base of a grain class; handlers are written as for an Actor, and so are timers (timer.h).
+// They end with the activation, and their ticks count as messages: a grain that ticks is not idle.
 template <typename GrainApi>
-class Grain : public GrainBase {
+class Grain : public GrainBase, public internal::TimerCalls<Grain<GrainApi>, GrainApi> {
  public:
   using Api = GrainApi;
   using Handled = GrainApi;
@@ -148,38 +148,10 @@ class Grain : public GrainBase {
     return Ref<Api>::FromCell(internal::GrainSelf(activation_, internal::kWireTable<Api>));
   }
 
-  // Tells this activation `message` once, `delay` from now on the system's clock. Timers end with
-  // the activation, and their ticks count as messages: a grain that ticks is not idle.
-  template <typename M>
-    requires Accepts<Api, M>
-  TimerId After(Duration delay, M&& message) {
-    return Start(delay, Duration::zero(), std::forward<M>(message));
-  }
-
-  // Tells this activation a copy of `message` every `period`, first after one. A tick that is due
-  // while the last one is still queued is left out.
-  template <typename M>
-    requires Accepts<Api, M>
-  TimerId Every(Duration period, M&& message) {
-    internal::MustCopy<std::remove_cvref_t<M>>();
-    return Start(period, period, std::forward<M>(message));
-  }
-
-  // True: it will not tick any more (a tick already queued is still handled).
-  bool Cancel(TimerId id) { return internal::CancelGrainTimer(activation_, id); }
-
  private:
-  template <typename M>
-  TimerId Start(Duration delay, Duration period, M&& message) {
-    using Told = std::remove_cvref_t<M>;
-    using Signature = internal::SignatureFor<Api, Told>;
-    constexpr uint16_t kIndex =
-        internal::IndexIn<Signature>(static_cast<const internal::SignaturesOf<Api>*>(nullptr));
-    return internal::StartGrainTimer(
-        activation_, delay, period,
-        std::make_unique<internal::TickOf<Signature, Told>>(kIndex, period == Duration::zero(),
-                                                            std::forward<M>(message)));
-  }
+  friend class internal::TimerCalls<Grain, Api>;
+
+  internal::Cell* timer_cell() const { return internal::CellOf(activation_); }
 };
 
 namespace internal {

@@ -29,16 +29,24 @@ class FakeClock : public Clock {
   FakeClock& operator=(const FakeClock&) = delete;
 
   Time Now() const override { return Time(Duration(now_.load(std::memory_order_seq_cst))); }
-  WallTime WallNow() const override { return WallTime(Now().time_since_epoch()); }
+  // The epoch plus Now(), until it is set.
+  WallTime WallNow() const override {
+    return WallTime(Now().time_since_epoch() +
+                    Duration(wall_ahead_.load(std::memory_order_seq_cst)));
+  }
 
   // Moves the clock, then tells everyone who sleeps by it. Returns without waiting for them.
   void AdvanceBy(Duration duration);
+
+  // Sets the wall clock alone, as an administrator may: nobody is told.
+  void SetWallTime(WallTime now);
 
   uint64_t AddListener(std::function<void()> moved) override;
   void RemoveListener(uint64_t id) override;
 
  private:
   std::atomic<int64_t> now_{1'000'000'000};
+  std::atomic<int64_t> wall_ahead_{0};
   absl::Mutex mutex_;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, std::function<void()>> listeners_ ABSL_GUARDED_BY(mutex_);
