@@ -35,6 +35,7 @@ void DestroyContents(Envelope* e) {
   if (e->flags & Envelope::kExtra) {
     e->flags &= static_cast<uint8_t>(~Envelope::kExtra);
     if (e->extra->tick != nullptr) e->extra->tick->End();
+    if (e->extra->load != nullptr) e->extra->load->fetch_sub(1, std::memory_order_relaxed);
     delete std::exchange(e->extra, nullptr);
   }
   if (e->is_ask()) CallChain::Release(std::exchange(e->ask().chain, nullptr));

@@ -26,6 +26,7 @@
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/place.h"
 #include "quern/runtime/ref.h"
+#include "quern/runtime/router.h"
 #include "quern/runtime/spawn_options.h"
 #include "quern/runtime/status.h"
 #include "quern/runtime/system_options.h"
@@ -75,6 +76,25 @@ class System {
     requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
   internal::ArgumentMistake<A, Args...> Spawn(const SpawnOptions&, std::string_view,
                                               Args&&...) = delete;
+
+  // Starts `options.size` actors behind one Ref (router.h), children of an actor of that name; each
+  // gets a copy of the arguments. INVALID_ARGUMENT the options; else as Spawn. Never suspends.
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A>
+  StatusOr<RouterRef<typename A::Api>> SpawnRouter(std::string_view name,
+                                                   const RouterOptions& options, Args&&... args) {
+    return internal::SpawnRouter<A>(core_, name, options, std::forward<Args>(args)...);
+  }
+  template <typename A, typename... Args>
+    requires(!internal::kHandlesAll<A>)
+  internal::HandlerMistake<A> SpawnRouter(Args&&...) = delete;
+
+  // The same over actors or grains that are there already, and stay when the router stops.
+  template <typename Api>
+  StatusOr<RouterRef<Api>> RouteOver(std::string_view name, const RouterOptions& options,
+                                     const std::vector<Ref<Api>>& routees) {
+    return internal::RouteOver<Api>(core_, name, options, routees);
+  }
 
   // Hosts a grain class here, under its Api's kind or the one in `options`. What the grains need
   // (a client, a table, a setting) stands in `args`, of which each grain's constructor gets a copy,
