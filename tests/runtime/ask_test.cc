@@ -120,7 +120,7 @@ TEST_F(AskTest, TimesOutAndNamesWhoWaitedForWhom) {
 
   EXPECT_EQ(asker.reply().status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_THAT(std::string(asker.reply().status().message()),
-              HasSubstr("Relay) waited 200 ms for /worker to answer"));
+              HasSubstr("/relay in On(Relay) waited 200 ms for /worker, which waits in On(Nap)"));
 }
 
 TEST_F(AskTest, TheDefaultDeadlineIsFiveSeconds) {

@@ -5,6 +5,7 @@
 
 #include "quern/api.h"
 #include "quern/runtime/actor.h"
+#include "quern/runtime/ask.h"
 #include "quern/runtime/codec.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/dead_letter.h"

@@ -110,6 +110,10 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
   }
   cell->SetChosenMailbox(*std::move(mailbox));
   cell->SetStash(request.options->stash_capacity);
+  if (request.options->reentrancy != Reentrancy::kOff || request.options->asks_in_flight_max != 0) {
+    cell->SetReentry(std::make_unique<Reentry>(request.options->reentrancy,
+                                               request.options->asks_in_flight_max));
+  }
   cell->MarkSignal(kStartSignal);
   // From here others can find it and send; it is not idle, so nobody schedules it but Start().
   if (Status added = parent->extras().children.Add(cell.get()); !added.ok()) return added;
@@ -170,6 +174,9 @@ After ActorCell::OnSignals(Turn& turn, uint32_t bits) {
   if ((bits & kStopSignal) != 0 && state_ != State::kStopping) return BeginStop(turn);
   if ((bits & kTimerSignal) != 0) {
     if (Status told = FireTimers(turn); !told.ok()) return Fail(turn, told);
+  }
+  if ((bits & kFailedSignal) != 0 && state_ == State::kRunning) {
+    return Fail(turn, std::exchange(extras().failure, absl::OkStatus()));
   }
   if ((bits & kChildrenGoneSignal) != 0) return ChildrenGone(turn);
   if ((bits & kRestartSignal) != 0 && state_ == State::kRestarting) {
@@ -237,7 +244,11 @@ After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
   }
   had_message_ = true;
   const Status ran = RunMessage(turn, envelope, thunk, self);
-  return ran.ok() ? After::kGoOn : Fail(turn, ran);
+  if (!turn.consuming) had_message_ = true;  // others have run meanwhile
+  if (ran.ok()) return After::kGoOn;
+  if (!DeferEnd(kFailedSignal)) return Fail(turn, ran);
+  extras().failure.Update(ran);
+  return After::kGoOn;
 }
 
 After ActorCell::Fail(Turn& turn, const Status& why) {

@@ -77,6 +77,7 @@ class ActorCell final : public MailboxCell {
   static constexpr uint32_t kChildrenGoneSignal = kOwnSignals << 1;
   static constexpr uint32_t kRestartSignal = kOwnSignals << 2;
   static constexpr uint32_t kIdleSignal = kOwnSignals << 3;
+  static constexpr uint32_t kFailedSignal = kOwnSignals << 15;  // while others of its handlers ran
 
   enum class State : uint8_t { kStarting, kRunning, kRestarting, kStopping };
 
@@ -93,6 +94,7 @@ class ActorCell final : public MailboxCell {
     Time last_active{};
     std::function<void()> on_stopped;  // the root's
     std::unique_ptr<SideMail> side_mail;
+    Status failure;  // of kFailedSignal
   };
 
   // Behind the cell, in one allocation: the name, the kept arguments, the object.

@@ -1,14 +1,15 @@
 // Tell and Ask, once a template has put the message into an envelope.
 
-#include <chrono>
 #include <string>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
 
+#include "actor/answer_wait.h"
 #include "actor/call_chain.h"
 #include "actor/dead_letters.h"
 #include "actor/mailbox_cell.h"
+#include "actor/reentry.h"
 #include "actor/turn.h"
 #include "mailbox/envelope_extra.h"
 #include "quern/runtime/internal/cell.h"
@@ -30,55 +31,55 @@ class WaiterCompletion final : public Completion {
   Waiter waiter_;
 };
 
-std::string AskerName(const Turn* turn) {
-  return turn == nullptr ? "a thread" : turn->cell->Path();
-}
-
-Status TimeoutError(const Turn* turn, const Cell& cell, const Signature& signature,
-                    Duration waited) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(waited).count();
-  std::string in;
-  if (turn != nullptr && turn->envelope != nullptr) {
-    in = absl::StrCat(" (in its handler of ",
-                      absl::string_view(turn->envelope->signature->message_name.data(),
-                                        turn->envelope->signature->message_name.size()),
-                      ")");
-  }
-  return absl::DeadlineExceededError(absl::StrCat(
-      AskerName(turn), in, " waited ", ms, " ms for ", cell.Path(), " to answer ",
-      absl::string_view(signature.message_name.data(), signature.message_name.size())));
-}
-
-Status CancelledError(const Turn* turn, const Cell& cell) {
-  return WithReason(absl::CancelledError(absl::StrCat(AskerName(turn), " is stopping; its ask to ",
-                                                      cell.Path(), " may or may not run")),
-                    Reason::kCancelled);
-}
-
 // The chain that nested handlers see: this turn's actor behind those that wait for it.
-CallChain* InnerChain(Turn& turn) {
-  if (turn.inner_chain == nullptr) {
-    CallChain* outer =
-        turn.envelope != nullptr && turn.envelope->is_ask() ? turn.envelope->ask().chain : nullptr;
-    turn.inner_chain = CallChain::Local(turn.cell, outer);
+StatusOr<CallChain*> InnerChain(Turn& turn, const Cell& target, bool open) {
+  if (turn.inner_chain != nullptr && turn.inner_chain->open() != open) {
+    CallChain::Release(std::exchange(turn.inner_chain, nullptr));
   }
-  return turn.inner_chain;
+  if (turn.inner_chain == nullptr) {
+    turn.inner_chain = CallChain::Local(turn.cell, AskersOf(turn), open);
+  }
+  if (turn.inner_chain->depth() <= kCallChainMax) return turn.inner_chain;
+  return absl::ResourceExhaustedError(absl::StrCat("ask ", target.Path(), ": ", kCallChainMax,
+                                                   " asks wait on one another already"));
 }
 
-Status PrepareAsk(Turn* turn, Cell& cell, Envelope* envelope, Time deadline) {
-  AskBlock& ask = envelope->ask();
-  ask.deadline = deadline;
-  if (turn == nullptr) return absl::OkStatus();
-  envelope->sender_id = turn->cell->id();
-  if (turn->piped) return absl::OkStatus();
-  CallChain* chain = InnerChain(*turn);
-  if (chain->depth() > kCallChainMax) {
-    return absl::ResourceExhaustedError(absl::StrCat("ask ", cell.Path(), ": ", kCallChainMax,
-                                                     " asks wait on one another already"));
+// What a handler adds to an ask: the chain, and its slot among those in flight.
+Status AddAsker(Turn& turn, const Cell& target, Envelope* envelope, bool open) {
+  if (turn.piped) return absl::OkStatus();  // its actor does not wait
+  StatusOr<CallChain*> chain = InnerChain(turn, target, open);
+  if (!chain.ok()) return chain.status();
+  (*chain)->AddRef();
+  envelope->ask().chain = *chain;
+  return TakeAskSlot(turn, target);
+}
+
+bool SendAndWait(Turn* turn, Envelope* envelope, void* slot, const AnswerWait& wait,
+                 Status* status) {
+  Cell& cell = *wait.target;
+  const Time deadline = envelope->ask().deadline;
+  WaiterCompletion completion(cell.system_core());
+  envelope->ask().slot = slot;
+  envelope->ask().completion = &completion;
+  cell.Post(envelope);
+  // An asker further up may have begun to await this one while it was posted.
+  if (turn != nullptr && turn->inner_chain != nullptr && turn->inner_chain->has_links() &&
+      turn->inner_chain->Contains(cell) && AbandonAsk(envelope)) {
+    *status = CycleError(*turn->inner_chain, cell.Path());
+    return false;
   }
-  chain->AddRef();
-  ask.chain = chain;
-  return absl::OkStatus();
+  const Waiter::Outcome outcome = WaitForAnswer(turn, completion.waiter(), deadline, wait);
+  if (outcome != Waiter::Outcome::kWoken) {
+    Status why = outcome == Waiter::Outcome::kTimedOut ? TimeoutError(turn, wait, deadline)
+                                                       : CancelledError(turn, cell);
+    if (AbandonAsk(envelope)) {
+      *status = std::move(why);
+      return false;
+    }
+    completion.waiter().Wait();  // the reply is being written this very moment
+  }
+  ReleaseAsker(envelope);
+  return true;
 }
 
 }  // namespace
@@ -93,47 +94,29 @@ Delivery PostTell(Cell* cell, Envelope* envelope) {
   return cell->Post(envelope);
 }
 
-bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, Duration timeout, Status* status) {
+bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, const AskOptions& options,
+                Status* status) {
   // The asker's side of the envelope is given up on every path that leaves before it was posted.
   auto refuse = [&](Status why) {
-    envelope->ask_state.store(Envelope::kClaimed | Envelope::kAskerGone, std::memory_order_relaxed);
-    DropEnvelope(envelope, absl::OkStatus());
+    RefuseAsk(envelope);
     *status = std::move(why);
     return false;
   };
   if (cell == nullptr) return refuse(absl::NotFoundError("ask on an empty Ref"));
-  SystemCore* core = cell->system_core();
-  if (core->stopped()) return refuse(absl::UnavailableError(cell->Path() + " has stopped"));
-
-  Worker* worker = Worker::Current();
-  Turn* turn = worker == nullptr ? nullptr : worker->turn();
-  if (turn != nullptr && turn->cancelled && turn->cancellable) {
-    return refuse(CancelledError(turn, *cell));
+  Turn* turn = CurrentTurn();
+  AnswerWait wait{cell, envelope, {}};
+  Status ready = PrepareAsk(turn, *cell, envelope, options.timeout, &wait.since);
+  if (ready.ok() && turn != nullptr) {
+    const StatusOr<bool> open = IsOpen(turn, options.reentrancy);
+    wait.open = open.ok() && *open;
+    ready = open.ok() ? AddAsker(*turn, *cell, envelope, *open) : open.status();
   }
-  const Time now = worker == nullptr ? core->clock().Now() : worker->ReadClock();
-  if (timeout == kDefaultTimeout) timeout = core->options().default_ask_timeout;
-  Time deadline = timeout > kNever - now ? kNever : now + timeout;
-  if (turn != nullptr) deadline = std::min(deadline, turn->deadline);
-  const Signature& signature = *envelope->signature;
-  if (deadline <= now) return refuse(TimeoutError(turn, *cell, signature, Duration::zero()));
-  if (Status s = PrepareAsk(turn, *cell, envelope, deadline); !s.ok()) return refuse(std::move(s));
-
-  WaiterCompletion completion(core);
-  envelope->ask().slot = slot;
-  envelope->ask().completion = &completion;
-  cell->Post(envelope);
-
-  const Waiter::Outcome outcome = completion.waiter().Wait(deadline, /*cancellable=*/true);
-  if (outcome != Waiter::Outcome::kWoken && AbandonAsk(envelope)) {
-    *status = outcome == Waiter::Outcome::kTimedOut
-                  ? TimeoutError(turn, *cell, signature, deadline - now)
-                  : CancelledError(turn, *cell);
-    return false;
+  if (!ready.ok()) return refuse(std::move(ready));
+  const bool answered = SendAndWait(turn, envelope, slot, wait, status);
+  if (turn != nullptr && !turn->piped) {
+    if (Reentry* counted = turn->cell->reentry(); counted != nullptr) counted->LeaveSlot();
   }
-  // Answered, or the reply is being written this very moment.
-  if (outcome != Waiter::Outcome::kWoken) completion.waiter().Wait();
-  ReleaseAsker(envelope);
-  return true;
+  return answered;
 }
 
 void ReportFailedTell(const Envelope& envelope, const Status& status) {

@@ -7,12 +7,16 @@
 #include <absl/strings/str_join.h>
 
 #include "mailbox/magazine.h"
+#include "quern/runtime/limits.h"
 
 namespace quern::internal {
 
-CallChain::CallChain(Cell* asker, std::string remote_path, CallChain* outer)
+CallChain::CallChain(Cell* asker, std::string remote_path, CallChain* outer, Kind kind)
     : depth_(outer == nullptr ? 1 : outer->depth_ + 1),
       has_remote_(asker == nullptr || (outer != nullptr && outer->has_remote_)),
+      kind_(kind),
+      has_links_(kind.is_link || (outer != nullptr && outer->has_links_)),
+      link_(kind.is_link ? Link::kNone : Link::kWithAskers),
       asker_(asker),
       remote_path_(std::move(remote_path)),
       outer_(outer) {
@@ -30,14 +34,20 @@ void CallChain::operator delete(void* memory, size_t bytes) {
   FreeBlockMemory(memory, BlockClassFor(bytes));
 }
 
-CallChain* CallChain::Local(Cell* asker, CallChain* outer) {
-  return new CallChain(asker, std::string(), outer);
+CallChain* CallChain::Local(Cell* asker, CallChain* outer, bool open) {
+  return new CallChain(asker, std::string(), outer, {.open = open});
+}
+
+CallChain* CallChain::Unawaited(Cell* asker, CallChain* outer, bool open) {
+  // Nobody may ever wait: such links may lead on for ever, and the far end is cut off.
+  if (outer != nullptr && outer->depth() >= kCallChainMax) outer = nullptr;
+  return new CallChain(asker, std::string(), outer, {.is_link = true, .open = open});
 }
 
 CallChain* CallChain::FromPaths(const std::vector<std::string>& paths) {
   CallChain* chain = nullptr;
   for (const std::string& path : paths) {
-    auto* inner = new CallChain(nullptr, path, chain);
+    auto* inner = new CallChain(nullptr, path, chain, {});
     Release(chain);
     chain = inner;
   }
@@ -52,16 +62,27 @@ void CallChain::Release(CallChain* chain) {
   }
 }
 
-bool CallChain::Contains(uint64_t cell_id, std::string_view path) const {
-  for (const CallChain* c = this; c != nullptr; c = c->outer_) {
-    if (c->asker_ != nullptr ? c->asker_->id() == cell_id : c->remote_path_ == path) return true;
+// Null where the chain of those that wait ends.
+const CallChain* CallChain::NextWaiting() const {
+  return link_.load(std::memory_order_seq_cst) == Link::kWithAskers ? outer_ : nullptr;
+}
+
+bool CallChain::Contains(const Cell& cell) const {
+  const std::string path = has_remote_ ? cell.Path() : std::string();
+  for (const CallChain* c = this; c != nullptr; c = c->NextWaiting()) {
+    if (c->asker_ != nullptr ? c->asker_->id() != cell.id() : c->remote_path_ != path) continue;
+    if (c->kind_.open) continue;
+    if (!c->kind_.is_link) return true;
+    c->asked_back_.store(true, std::memory_order_seq_cst);
+    if (c->link_.load(std::memory_order_seq_cst) != Link::kNone) return true;
   }
   return false;
 }
 
 std::vector<std::string> CallChain::Paths() const {
   std::vector<std::string> paths;
-  for (const CallChain* c = this; c != nullptr; c = c->outer_) {
+  for (const CallChain* c = this; c != nullptr; c = c->NextWaiting()) {
+    if (c->link_.load(std::memory_order_seq_cst) == Link::kNone) break;
     paths.push_back(c->asker_ != nullptr ? c->asker_->Path() : c->remote_path_);
   }
   std::reverse(paths.begin(), paths.end());

@@ -6,8 +6,10 @@
 #include <absl/strings/str_cat.h>
 
 #include "actor/actor_timers.h"
+#include "actor/answer_wait.h"
 #include "actor/call_chain.h"
 #include "actor/dead_letters.h"
+#include "actor/reentry.h"
 #include "mailbox/envelope_extra.h"
 #include "mailbox/side_mail.h"
 #include "quern/runtime/context.h"
@@ -56,12 +58,17 @@ MailboxCell::~MailboxCell() {
 
 void MailboxCell::Start() { Schedule(); }
 
-void MailboxCell::Schedule() { core_->scheduler().Schedule(this); }
+void MailboxCell::Schedule() {
+  if ((gate_.load(std::memory_order_relaxed) & kTakesTurns) != 0) {
+    if (Worker* worker = parked_worker(); worker != nullptr) return ScheduleOn(*worker);
+  }
+  core_->scheduler().Schedule(this);
+}
 
 Delivery MailboxCell::Post(Envelope* envelope) {
   if (envelope->is_ask()) {
     const CallChain* chain = envelope->ask().chain;
-    if (chain != nullptr && chain->Contains(id(), chain->has_remote() ? Path() : std::string())) {
+    if (chain != nullptr && chain->Contains(*this)) {
       DropEnvelope(envelope, CycleError(*chain, Path()));
       return Delivery::kStopped;
     }
@@ -191,10 +198,16 @@ bool MailboxCell::LeaveDormant() {
 }
 
 After MailboxCell::RunSignals(Turn& turn) {
-  return OnSignals(turn, signals_.exchange(0, std::memory_order_seq_cst));
+  uint32_t bits = signals_.exchange(0, std::memory_order_seq_cst);
+  if ((elsewhere_ & kShared) != 0) bits = SiftSignals(bits);
+  return bits == 0 ? After::kGoOn : OnSignals(turn, bits);
 }
 
 void MailboxCell::RunTurn(Worker& worker) {
+  if ((gate_.load(std::memory_order_relaxed) & kTakesTurns) != 0) {
+    Worker* pinned = parked_worker();
+    if (pinned != nullptr && pinned != &worker) return ScheduleOn(*pinned);
+  }
   Turn turn;
   turn.cell = this;
   turn.worker = &worker;
@@ -213,7 +226,7 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
     if (signals_.load(std::memory_order_seq_cst) != 0 && RunSignals(turn) == After::kEnded) {
       return TurnEnd::kGone;
     }
-    if (!Accepting()) {
+    if (!Accepting() || ((elsewhere_ & kShared) != 0 && HeldBack())) {
       if (!mailbox_.Empty()) {
         gate_.fetch_or(kDormant, std::memory_order_seq_cst);
         if (signals_.load(std::memory_order_seq_cst) == 0) return TurnEnd::kGone;
@@ -240,6 +253,10 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
     }
     const After after = OnMessage(turn, envelope);
     if (after == After::kEnded) return TurnEnd::kGone;
+    if (!turn.consuming) {
+      EndAway(turn);
+      return TurnEnd::kGone;
+    }
     FreeSpent(std::exchange(turn.spent, nullptr));
     if ((++handled & clock_mask) == 0) {
       const Time now = turn.worker->ReadClock();
@@ -286,12 +303,16 @@ Envelope* MailboxCell::Detach(Turn& turn, Envelope* envelope) {
 }
 
 Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self) {
-  // Nobody waits any more, or not for long enough: not run.
-  if (envelope->is_ask() && (envelope->ask_state.load(std::memory_order_relaxed) != 0 ||
-                             envelope->ask().deadline <= turn.worker->FreshNow())) {
-    DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
-                               "the deadline passed while the ask was queued at ", Path())));
-    return absl::OkStatus();
+  if (envelope->is_ask()) {
+    const Time now = turn.worker->FreshNow();
+    // Nobody waits any more, or not for long enough: not run.
+    if (envelope->ask_state.load(std::memory_order_relaxed) != 0 ||
+        envelope->ask().deadline <= now) {
+      DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
+                                 "the deadline passed while the ask was queued at ", Path())));
+      return absl::OkStatus();
+    }
+    envelope->ask().Begin(now);
   }
   BeginMessage(turn, envelope);
   Context context(&turn);
@@ -377,24 +398,63 @@ void MailboxCell::CloseElsewhere(const std::function<void(Envelope*)>& sink) {
 bool MailboxCell::BeginPark(Turn& turn, Waiter* waiter) {
   if (turn.cancelled) return false;
   turn.parked_on = waiter;
+  if ((elsewhere_ & kShared) != 0) return ParkShared(turn);
   parked_turn_ = &turn;
-  parked_worker_.store(turn.worker, std::memory_order_seq_cst);
+  parked_worker_.store(reinterpret_cast<uintptr_t>(turn.worker), std::memory_order_seq_cst);
   if ((signals_.load(std::memory_order_seq_cst) & kStopSignal) == 0) return true;
   turn.cancelled = true;
-  EndPark();
+  EndPark(turn);
   return false;
 }
 
-void MailboxCell::EndPark() {
-  parked_turn_->parked_on = nullptr;
-  parked_worker_.store(nullptr, std::memory_order_release);
+void MailboxCell::EndPark(Turn& turn) {
+  if ((elsewhere_ & kShared) != 0) return UnparkShared(turn);
+  turn.parked_on = nullptr;
+  const auto worker = reinterpret_cast<uintptr_t>(turn.worker);
+  for (uintptr_t seen = worker;
+       !parked_worker_.compare_exchange_weak(seen, 0, std::memory_order_acq_rel);) {
+    seen = worker;  // somebody looks: a few instructions
+  }
+}
+
+bool MailboxCell::LookAtParked(ParkedHandler* seen, const Envelope* asked) const {
+  // Only what is parked may be held up: nobody else waits for the bit before he parks.
+  uintptr_t worker = parked_worker_.load(std::memory_order_acquire) & ~kLookedAt;
+  do {
+    worker &= ~kLookedAt;
+    if (worker == 0) return false;
+  } while (
+      !parked_worker_.compare_exchange_weak(worker, worker | kLookedAt, std::memory_order_acquire));
+  const Turn* turn = TurnToLookAt(asked);
+  if (turn != nullptr) {
+    if (turn->envelope != nullptr) seen->message = turn->envelope->signature->message_name;
+    if (turn->wait != nullptr) {
+      seen->target = CellPtr<Cell>::Share(turn->wait->target);
+      seen->asked = turn->wait->asked;
+      seen->asked_name = turn->wait->asked->signature->message_name;
+      seen->begun = turn->wait->asked->ask().begun();
+      seen->since = turn->wait->since;
+    }
+  }
+  parked_worker_.store(worker, std::memory_order_release);
+  return turn != nullptr;
+}
+
+void MailboxCell::FailQueuedCycles() {
+  for (MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire); node != nullptr;
+       node = node->next.load(std::memory_order_acquire)) {
+    auto* envelope = static_cast<Envelope*>(node);
+    if (envelope->is_nudge() || !envelope->is_ask()) continue;
+    const CallChain* chain = envelope->ask().chain;
+    if (chain != nullptr && chain->Contains(*this)) FailAsk(envelope, CycleError(*chain, Path()));
+  }
 }
 
 void MailboxCell::CancelParkedWait() {
   struct CancelItem : InboxItem {
     CellPtr<MailboxCell> cell;
   };
-  Worker* worker = parked_worker_.load(std::memory_order_seq_cst);
+  Worker* worker = parked_worker();
   if (worker == nullptr) return;
   auto* item = new CancelItem;
   item->cell = CellPtr<MailboxCell>::Share(this);
@@ -402,7 +462,8 @@ void MailboxCell::CancelParkedWait() {
     std::unique_ptr<CancelItem> owned(static_cast<CancelItem*>(raw));
     MailboxCell& cell = *owned->cell;
     // Parked elsewhere by now, or not at all: then its turn sees the signal by itself.
-    if (cell.parked_worker_.load(std::memory_order_seq_cst) != &here) return;
+    if (cell.parked_worker() != &here) return;
+    if ((cell.elsewhere_ & kShared) != 0) return cell.CancelShared();
     cell.parked_turn_->cancelled = true;
     cell.parked_turn_->parked_on->Resume(Waiter::Outcome::kCancelled);
   };

@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "actor/turn.h"
 #include "mailbox/mailbox.h"
@@ -37,7 +38,18 @@ class ChosenMailbox;
 class Stash;
 class SystemCore;
 class Worker;
+struct Reentry;
 struct SideMail;
+
+// A handler that waits, as seen from another thread.
+struct ParkedHandler {
+  std::string_view message;         // that it handles; empty in a hook
+  CellPtr<Cell> target;             // whose answer it waits for; null: something else
+  const Envelope* asked = nullptr;  // what it asked: to compare, it may be gone
+  std::string_view asked_name;
+  Time begun = kNever;  // when that was begun; kNever: not yet
+  Time since{};
+};
 
 // What the turn does next.
 enum class After : uint8_t {
@@ -67,6 +79,26 @@ class MailboxCell : public Cell {
   }
 
   bool closed() const { return (gate_.load(std::memory_order_acquire) & kClosed) != 0; }
+
+  // False: no handler waits. Thread-safe.
+  // Of several it is the one that handles `asked`, if there is one.
+  bool LookAtParked(ParkedHandler* seen, const Envelope* asked) const;
+
+  // Answers every queued ask whose asker waits for this cell. On the cell's own turn. (A chosen
+  // mailbox is not looked through: there such asks time out.)
+  void FailQueuedCycles();
+
+  // Around a wait for an answer, of a cell that takes turns, on its own turn: others of its
+  // handlers run meanwhile (`open`), or what has not begun is held back. What Begin returns goes to
+  // End.
+  bool takes_turns() const { return (elsewhere_ & kShared) != 0; }
+  bool BeginAnswerWait(Turn& turn, bool open);
+  void EndAnswerWait(bool holds);
+
+  // Null: neither reentrant nor counted. On the cell's own turn; the count is thread-safe.
+  Reentry* reentry();
+  // Of a cell that has one. Thread-safe, and so is the count in it.
+  Reentry* CountedAsks();
 
   // Null: the default mailbox. Thread-safe.
   const ChosenMailbox* chosen_mailbox() const;
@@ -127,6 +159,13 @@ class MailboxCell : public Cell {
   // Before Start(). 0: none.
   void SetStash(size_t capacity);
 
+  // Before Start().
+  void SetReentry(std::unique_ptr<Reentry> reentry);
+
+  // On the cell's own turn, which wants to end or change the object. True: other handlers have not
+  // ended yet; they are cancelled, and OnSignals gets `bit` once they have.
+  bool DeferEnd(uint32_t bit);
+
   // Kept by the kind of cell among what few have; always the same once it was made. Null when there
   // is none and `make` is false.
   virtual SideMail* side_mail(bool make) = 0;
@@ -161,14 +200,19 @@ class MailboxCell : public Cell {
 
   enum class TurnEnd : uint8_t { kGone, kBudgetUsed };
 
+  static constexpr uintptr_t kLookedAt = 1;  // of parked_worker_
   // Bits of gate_.
   static constexpr uint8_t kClosed = 1;
   static constexpr uint8_t kChosen = 2;  // constant from Start() on
   // The turn ended with messages left (not Accepting()): the next signal schedules the cell.
   static constexpr uint8_t kDormant = 4;
+  static constexpr uint8_t kTakesTurns = 8;  // constant from Start() on
   // Bits of elsewhere_: where messages may wait but in mailbox_.
   static constexpr uint8_t kInFront = 1;
   static constexpr uint8_t kInChosen = 2;
+  // And what else few cells have.
+  static constexpr uint8_t kCounted = 4;  // a Reentry
+  static constexpr uint8_t kShared = 8;   // several turns
 
   TurnEnd RunMessages(Turn& turn);
   After RunSignals(Turn& turn);
@@ -187,7 +231,22 @@ class MailboxCell : public Cell {
   void FreeSpent(MailboxNode* spent);
   // Around a cancellable wait of the turn; false: the actor has been asked to stop, do not wait.
   bool BeginPark(Turn& turn, Waiter* waiter);
-  void EndPark();
+  void EndPark(Turn& turn);
+  void LockPark();
+  const Turn* TurnToLookAt(const Envelope* asked) const;
+  // Several turns (reentry.cc).
+  bool HeldBack();
+  uint32_t SiftSignals(uint32_t bits);
+  void EndAway(Turn& turn);
+  bool ParkShared(Turn& turn);
+  void UnparkShared(Turn& turn);
+  void UnlockShared(Worker* worker);
+  void CancelShared();
+  void ScheduleOn(Worker& worker);
+  void Nudge();
+  Worker* parked_worker() const {
+    return reinterpret_cast<Worker*>(parked_worker_.load(std::memory_order_seq_cst) & ~kLookedAt);
+  }
   void CancelParkedWait();
 
   // Ordered for size: the first fills the tail of Cell, the last leave theirs to the kinds.
@@ -195,8 +254,9 @@ class MailboxCell : public Cell {
   SystemCore* const core_;
   MailboxNode first_stub_;
   Mailbox mailbox_;
-  // Where the turn that is suspended in a cancellable wait lives; null otherwise.
-  std::atomic<Worker*> parked_worker_{nullptr};
+  // Where the turn that is suspended in a cancellable wait lives; null otherwise. The lowest bit is
+  // set while another thread looks at it, and keeps it from going on.
+  mutable std::atomic<uintptr_t> parked_worker_{0};
   union {
     MailboxCell* run_next_ = nullptr;  // in a run queue
     Turn* parked_turn_;                // while parked_worker_ is set: of that worker

@@ -12,6 +12,7 @@
 
 namespace quern::internal {
 
+struct AnswerWait;
 class CallChain;
 class MailboxCell;
 class Waiter;
@@ -26,7 +27,9 @@ struct Turn {
   Envelope* envelope = nullptr;      // being handled; null in OnStart, OnStop, tasks
   Time deadline = kNever;            // of the ask being handled: nested asks shrink to it
   CallChain* inner_chain = nullptr;  // made by the first ask of this handler; counted
+  const AnswerWait* wait = nullptr;  // for an answer, while it lasts
   Waiter* parked_on = nullptr;       // a cancellable wait of this turn
+  bool consuming = true;             // the mailbox; false: others of its cell run beside it
   bool cancellable = true;           // false in OnStop, which may still ask
   bool cancelled = false;            // its actor has been asked to stop while a handler runs
   bool in_group = false;             // a FiberGroup's share of another turn, which cancels it

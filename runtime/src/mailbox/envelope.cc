@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "actor/call_chain.h"
+#include "actor/mailbox_cell.h"
+#include "actor/turn.h"
 #include "mailbox/envelope_extra.h"
 #include "mailbox/magazine.h"
 #include "system/system_core.h"
@@ -39,6 +41,11 @@ void DestroyContents(Envelope* e) {
     delete std::exchange(e->extra, nullptr);
   }
   if (e->is_ask()) CallChain::Release(std::exchange(e->ask().chain, nullptr));
+}
+
+// The handler ran for nobody: the asker has given up meanwhile.
+void CountLateReply() {
+  if (Turn* turn = CurrentTurn(); turn != nullptr) turn->cell->core().CountLateReply();
 }
 
 // The envelope's holder is done with it; the mailbox frees the block if it is still a node there.
@@ -122,6 +129,8 @@ void FinishEnvelope(Envelope* envelope) {
       FailAsk(envelope, absl::AbortedError(kNoAnswer));
     } else if ((state & Envelope::kDeferred) != 0) {
       LeaveToDeferred(envelope);
+    } else if ((state & Envelope::kGivenUp) != 0) {
+      CountLateReply();
     }
   }
   EndEnvelope(envelope);
@@ -150,7 +159,8 @@ void ReleaseAsker(Envelope* envelope) {
 }
 
 bool AbandonAsk(Envelope* envelope) {
-  return ClaimUnless(envelope, Envelope::kClaimed, Envelope::kClaimed | Envelope::kAskerGone);
+  return ClaimUnless(envelope, Envelope::kClaimed,
+                     Envelope::kClaimed | Envelope::kAskerGone | Envelope::kGivenUp);
 }
 
 void BeginDeferral(Envelope* envelope) {
@@ -163,8 +173,10 @@ bool ClaimDeferred(Envelope* envelope) {
 
 void EndDeferral(Envelope* envelope) {
   constexpr uint32_t kBothGone = Envelope::kReplierGone | Envelope::kAskerGone;
+  constexpr uint32_t kLate = Envelope::kGivenUp | Envelope::kHandled;
   const uint32_t old =
       envelope->ask_state.fetch_and(~Envelope::kDeferred, std::memory_order_acq_rel);
+  if ((old & kLate) == kLate) CountLateReply();
   if ((old & kBothGone) == kBothGone) FreeBlockOf(envelope);
 }
 

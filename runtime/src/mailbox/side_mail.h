@@ -1,5 +1,5 @@
-// What few cells have beside their mailbox: messages put back in front of it, a stash, and a
-// mailbox of another kind. Made when first needed, a chosen mailbox before the cell is known to
+// What few cells have beside their mailbox: messages put back in front of it, a stash, a mailbox of
+// another kind, several turns. Made when first needed, a chosen mailbox before the cell is known to
 // anybody.
 
 #ifndef QUERN_RUNTIME_SRC_MAILBOX_SIDE_MAIL_H_
@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "actor/reentry.h"
 #include "mailbox/chosen_mailbox.h"
 #include "mailbox/stash.h"
 #include "quern/runtime/internal/envelope.h"
@@ -50,6 +51,7 @@ struct SideMail {
   EnvelopeList front;                     // the cell's turn only
   std::unique_ptr<Stash> stash;           // constant, and its content the cell's turn only
   std::unique_ptr<ChosenMailbox> chosen;  // constant once the cell is known
+  std::unique_ptr<Reentry> reentry;       // the same
 };
 
 }  // namespace quern::internal

@@ -1,11 +1,20 @@
 #include "scheduler/fiber_stack.h"
 
+#include <fstream>
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
 namespace quern::internal {
+
+size_t MappingsMax() {
+  constexpr size_t kKernelDefault = 65530;
+  size_t count = 0;
+  std::ifstream file("/proc/sys/vm/max_map_count");
+  return file >> count ? count : kKernelDefault;
+}
 
 #if defined(__SANITIZE_ADDRESS__)
 

@@ -38,6 +38,17 @@ class FiberStack {
   boost::fibers::protected_fixedsize_stack pages_{kFiberStackBytes};
 };
 
+// Runners that each of `workers` may have when the kernel lets a process have `mappings_max`
+// mappings (vm.max_map_count): a stack and its guard page are two, and half stay for everything
+// else. At most kRunnersMax. Beyond them further handlers wait for one to end.
+constexpr size_t RunnersWithin(size_t mappings_max, size_t workers) {
+  const size_t share = mappings_max / 4 / workers;
+  return share < kRunnersIdleMax ? kRunnersIdleMax : share < kRunnersMax ? share : kRunnersMax;
+}
+
+// Of this machine; the kernel's own default where it does not say.
+size_t MappingsMax();
+
 // Tells the sanitizer that what runs now stands on the stack whose first frame is at `top` (null:
 // the thread's own), so that it can clean up after an exception there. Nothing in other builds.
 void NoteStack(const void* top);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "scheduler/fiber_stack.h"
 #include "scheduler/futex.h"
 #include "scheduler/step_driver.h"
 #include "scheduler/waiter.h"
@@ -41,6 +42,7 @@ Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock, StepDriver* dr
   spin_limit_ = workers < static_cast<int>(std::thread::hardware_concurrency())
                     ? kSpinPauses
                     : kSpinPausesCrowded;
+  runners_max_ = RunnersWithin(MappingsMax(), static_cast<size_t>(workers));
   for (int i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(this, i, FutexPoller()));
   }

@@ -77,6 +77,7 @@ class Scheduler {
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   StepDriver* step_driver() const { return driver_; }
   int spin_limit() const { return spin_limit_; }
+  size_t runners_max() const { return runners_max_; }  // a worker
 
  private:
   friend class StepDriver;
@@ -88,6 +89,7 @@ class Scheduler {
   bool stopped_ = false;
   uint64_t listener_ = 0;  // 0: the clock runs by itself
   int spin_limit_ = 0;
+  size_t runners_max_ = kRunnersMax;
   MagazineDepot depot_;
   ThreadWaits thread_waits_;
   std::vector<std::unique_ptr<Worker>> workers_;

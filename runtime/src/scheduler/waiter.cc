@@ -50,7 +50,7 @@ bool Waiter::BeginCancellable(Turn& turn) {
 
 void Waiter::EndCancellable(Turn& turn) {
   if (!turn.in_group) {
-    turn.cell->EndPark();
+    turn.cell->EndPark(turn);
   } else {
     turn.parked_on = nullptr;
   }

@@ -196,7 +196,7 @@ MailboxCell* Worker::NextCell() {
 
 void Worker::EnsureSpare() {
   if (idle_ != nullptr || starting_ != 0) return;
-  if (runners_ < kRunnersMax) {
+  if (runners_ < scheduler_->runners_max()) {
     StartRunner();
   } else if (!queue_.empty()) {
     stalls_.fetch_add(1, std::memory_order_relaxed);
@@ -250,9 +250,10 @@ void Worker::AdvanceTimers() {
 }
 
 bool Worker::HasOutsideWork() const {
+  // With cells of its own that no runner is left to run, it has no use for more.
   return inbox_.load(std::memory_order_seq_cst) != nullptr ||
-         time_moved_.load(std::memory_order_seq_cst) || scheduler_->HasInjected() ||
-         algorithm_->dispatch_due();
+         time_moved_.load(std::memory_order_seq_cst) ||
+         (queue_.empty() && scheduler_->HasInjected()) || algorithm_->dispatch_due();
 }
 
 void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {

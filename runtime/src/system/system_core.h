@@ -68,6 +68,10 @@ class SystemCore {
   Router* router() const { return router_.load(std::memory_order_acquire); }
   void SetRouter(Router* router) { router_.store(router, std::memory_order_release); }
 
+  // Handlers of asks that ran on after their askers had given up.
+  void CountLateReply() { late_replies_.fetch_add(1, std::memory_order_relaxed); }
+  uint64_t late_replies() const { return late_replies_.load(std::memory_order_relaxed); }
+
   // Where a grain's message goes: the router, or without one the local host.
   Delivery RouteGrain(const GrainId& id, Message message);
 
@@ -82,6 +86,7 @@ class SystemCore {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> stopped_{false};
   std::atomic<Router*> router_{nullptr};
+  std::atomic<uint64_t> late_replies_{0};
   std::unique_ptr<Logger> own_logger_;
   std::unique_ptr<StateStore> own_state_store_;
   std::unique_ptr<EventStream> events_;

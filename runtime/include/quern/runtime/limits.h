@@ -19,7 +19,9 @@ inline constexpr Duration kTurnTimeMax = std::chrono::milliseconds(1);
 inline constexpr Duration kAskTimeoutDefault = std::chrono::seconds(5);
 inline constexpr int kCallChainMax = 32;  // asks that wait on one another
 inline constexpr size_t kActorNameBytesMax = 255;
-inline constexpr size_t kRunnersMax = 4096;    // fibers a worker; so many handlers may wait
+// Fibers a worker: so many handlers may wait; further ones begin when one has ended. Fewer where
+// the kernel's vm.max_map_count is small for so many workers.
+inline constexpr size_t kRunnersMax = 4096;
 inline constexpr size_t kRunnersIdleMax = 64;  // kept for reuse a worker
 inline constexpr size_t kRunnerStackBytes = 64 * 1024;
 inline constexpr size_t kSanitizedRunnerStackBytes = 256 * 1024;

@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "quern/runtime/ask.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/delivery.h"
 #include "quern/runtime/internal/cell.h"
@@ -84,19 +85,27 @@ class Ref {
 
   // Sends and waits for the reply. Inside a handler it suspends the fiber, on a plain thread it
   // blocks the thread. The timeout shrinks to the deadline of the ask that is being handled.
-  // Failure codes: NOT_FOUND empty Ref or nothing of that kind; UNAVAILABLE surely not run;
-  // DEADLINE_EXCEEDED outcome unknown; CANCELLED the asking actor is stopping; FAILED_PRECONDITION
-  // ask_cycle; UNKNOWN the handler threw; else what the handler returned. Suspends.
-  // (A is looked into at the call alone: a message may carry a Ref to the Api that it is one of.)
+  // Failure codes: NOT_FOUND empty Ref or nothing of that kind; INVALID_ARGUMENT a timeout of zero
+  // or less, nothing was sent; UNAVAILABLE surely not run; RESOURCE_EXHAUSTED the mailbox is full,
+  // kCallChainMax asks wait on one another, or the asker has too many in flight; DEADLINE_EXCEEDED
+  // outcome unknown, and the message says who waited for whom; CANCELLED the asking actor is
+  // stopping; FAILED_PRECONDITION ask_cycle; UNKNOWN the handler threw; else what the handler
+  // returned. Suspends. (A is looked into at the call alone: a message may carry a Ref to the Api
+  // that it is one of.)
   template <typename M, typename A = Api>
     requires Accepts<A, M>
   auto Ask(M&& message, Duration timeout = internal::kDefaultTimeout) const
       -> internal::ReplySlot<ReplyOf<A, M>> {
+    return Ask<M, A>(std::forward<M>(message), AskOptions{.timeout = timeout});
+  }
+  template <typename M, typename A = Api>
+    requires Accepts<A, M>
+  auto Ask(M&& message, const AskOptions& options) const -> internal::ReplySlot<ReplyOf<A, M>> {
     using R = ReplyOf<A, M>;
     internal::ReplyMemory<R> reply;
     Status status;
     if (internal::AskAndWait(cell_.get(), Envelop(std::forward<M>(message), /*ask=*/true),
-                             reply.get(), timeout, &status)) {
+                             reply.get(), options, &status)) {
       return reply.Take();
     }
     return status;
@@ -108,6 +117,25 @@ class Ref {
   template <typename M, typename A = Api>
     requires Accepts<A, M> && internal::kCannotTravel<A, M>
   typename internal::TravelMistake<A, M>::Type Ask(M&& message, Duration = {}) const = delete;
+
+  // Sends and returns at once: the reply is awaited later (ask.h). What could not be sent is
+  // answered already, with the codes of Ask(). Thread-safe, never suspends.
+  template <typename M, typename A = Api>
+    requires Accepts<A, M>
+  auto AskAsync(M&& message, Duration timeout = internal::kDefaultTimeout) const
+      -> Pending<ReplyOf<A, M>> {
+    return AskAsync<M, A>(std::forward<M>(message), AskOptions{.timeout = timeout});
+  }
+  template <typename M, typename A = Api>
+    requires Accepts<A, M>
+  auto AskAsync(M&& message, const AskOptions& options) const -> Pending<ReplyOf<A, M>> {
+    return Pending<ReplyOf<A, M>>(
+        internal::StartAsk(cell_.get(), Envelop(std::forward<M>(message), /*ask=*/true), options));
+  }
+  template <typename M>
+    requires(!Accepts<Api, M>)
+  internal::this_message_is_not_in_the_Api_of_this_Ref AskAsync(M&& message,
+                                                                Duration = {}) const = delete;
 
   // Asks the actor to stop and returns at once: its parked asks return CANCELLED, the running
   // handler ends, queued messages are dead-lettered. Nothing for a grain. Thread-safe.

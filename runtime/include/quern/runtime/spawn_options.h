@@ -9,6 +9,7 @@
 
 #include "quern/runtime/clock.h"
 #include "quern/runtime/mailbox.h"
+#include "quern/runtime/reentrancy.h"
 
 namespace quern {
 
@@ -27,6 +28,10 @@ struct SpawnOptions {
   MailboxOptions mailbox = {};
   // Messages that Context::Stash() may put aside at a time. 0: it may not.
   size_t stash_capacity = 0;
+  // Whether further messages are handled while a handler waits for an answer.
+  Reentrancy reentrancy = Reentrancy::kOff;
+  // Its asks in flight; more are refused: RESOURCE_EXHAUSTED. 0: no bound.
+  uint32_t asks_in_flight_max = 0;
   // For a spawn in another datacenter or on another node.
   Duration timeout = std::chrono::seconds(10);
 };

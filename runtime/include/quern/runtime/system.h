@@ -181,6 +181,10 @@ class System {
   // The last ones, the oldest first; SystemOptions::dead_letters_kept at most.
   std::vector<DeadLetter> RecentDeadLetters() const;
 
+  // Asks whose handlers ended after the asker had given up, since the start: their replies were
+  // dropped.
+  uint64_t late_replies() const;
+
   // Blocks the thread until no worker has anything to do. Meaningful only while nothing outside
   // sends: for tests that have moved a clock by hand.
   void WaitUntilQuiet();

@@ -12,6 +12,7 @@
 
 #include "quern/runtime/delivery.h"
 #include "quern/runtime/internal/envelope.h"
+#include "quern/runtime/reentrancy.h"
 
 namespace quern {
 struct SenderStamp;
@@ -103,7 +104,8 @@ class CellPtr {
 Delivery PostTell(Cell* cell, Envelope* envelope);
 // Sends, suspends the fiber (blocks a plain thread) and returns true when the reply stands in
 // `slot`; else `*status` says why not.
-bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, Duration timeout, Status* status);
+bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, const AskOptions& options,
+                Status* status);
 // A timeout that says: the system's default.
 inline constexpr Duration kDefaultTimeout = Duration::min();
 

@@ -47,6 +47,13 @@ struct AskBlock {
   Completion* completion;  // valid until Done() or a won abandon
   Time deadline;
   CallChain* chain;  // counted; who waits for this answer; may be null
+  std::atomic<Time::rep> begun_at{Time::max().time_since_epoch().count()};
+
+  // When its handler began; kNever: not yet.
+  Time begun() const { return Time(Duration(begun_at.load(std::memory_order_relaxed))); }
+  void Begin(Time now) {
+    begun_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
 };
 
 class Envelope : public MailboxNode {
@@ -64,6 +71,7 @@ class Envelope : public MailboxNode {
   static constexpr uint32_t kDeferred = 8;  // a Deferred may answer, and holds the block
   static constexpr uint32_t kHandled = 16;  // with kDeferred: the handler has returned
   static constexpr uint32_t kAside = 32;    // put aside by its handler, whose answer is none
+  static constexpr uint32_t kGivenUp = 64;  // the asker went without an answer
 
   bool is_ask() const { return flags & kAsk; }
   bool is_nudge() const { return signature == nullptr; }

@@ -1,0 +1,149 @@
+#include "actor/answer_wait.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "actor/mailbox_cell.h"
+#include "actor/reentry.h"
+#include "actor/turn.h"
+#include "mailbox/envelope_extra.h"
+#include "quern/runtime/limits.h"
+#include "scheduler/worker.h"
+#include "system/system_core.h"
+
+namespace quern::internal {
+namespace {
+
+std::string AskerName(const Turn* turn) {
+  return turn == nullptr ? "a thread" : turn->cell->Path();
+}
+
+// "On(Withdraw)": the message's type without its namespaces.
+std::string HandlerName(std::string_view message) {
+  const size_t arguments = std::min(message.find('<'), message.size());
+  const size_t scope = message.substr(0, arguments).rfind("::");
+  if (scope != std::string_view::npos) message.remove_prefix(scope + 2);
+  return "On(" + std::string(message) + ")";
+}
+
+std::string Milliseconds(Duration d) {
+  return absl::StrCat(std::chrono::duration_cast<std::chrono::milliseconds>(d).count(), " ms");
+}
+
+// What `target` does about `asked` at this moment, and so on down the line.
+std::string WhatTargetDoes(const AnswerWait& wait, Time now) {
+  std::string text = wait.target->Path();
+  CellPtr<Cell> target = CellPtr<Cell>::Share(wait.target);
+  const Envelope* asked = wait.asked;
+  std::string_view asked_name = wait.asked->signature->message_name;
+  Time begun = wait.asked->ask().begun();
+  for (int hops = 0; hops < kCallChainMax; ++hops) {
+    auto* cell = dynamic_cast<MailboxCell*>(target.get());
+    ParkedHandler parked;
+    if (cell == nullptr || !cell->LookAtParked(&parked, asked)) {
+      if (begun != kNever) {
+        absl::StrAppend(&text, ", which has run ", HandlerName(asked_name), " for ",
+                        Milliseconds(now - begun));
+      } else if (cell != nullptr) {
+        absl::StrAppend(&text, ", which has not begun ", HandlerName(asked_name));
+      }
+      return text;
+    }
+    const std::string where =
+        parked.message.empty() ? "in a hook" : "in " + HandlerName(parked.message);
+    if (!parked.target) return absl::StrCat(text, ", which waits ", where);
+    absl::StrAppend(&text, ", which has waited ", Milliseconds(now - parked.since), " ", where,
+                    " for ", parked.target->Path());
+    target = std::move(parked.target);
+    asked = parked.asked;
+    asked_name = parked.asked_name;
+    begun = parked.begun;
+  }
+  return text + ", and so on";
+}
+
+}  // namespace
+
+void RefuseAsk(Envelope* envelope) {
+  envelope->ask_state.store(Envelope::kClaimed | Envelope::kAskerGone, std::memory_order_relaxed);
+  DropEnvelope(envelope, absl::OkStatus());
+}
+
+StatusOr<bool> IsOpen(Turn* turn, std::optional<Reentrancy> asked_for) {
+  Reentry* own = turn == nullptr || turn->piped ? nullptr : turn->cell->reentry();
+  const Reentrancy mode = own == nullptr ? Reentrancy::kOff : own->mode;
+  if (!asked_for.has_value()) return mode == Reentrancy::kAllowAll;
+  if (*asked_for != Reentrancy::kAllowAll) return false;
+  if (mode != Reentrancy::kOff) return true;
+  return absl::FailedPreconditionError(
+      absl::StrCat(AskerName(turn), " was not spawned to be reentrant (SpawnOptions::reentrancy)"));
+}
+
+Status TakeAskSlot(Turn& turn, const Cell& target) {
+  Reentry* own = turn.cell->reentry();
+  if (own == nullptr || own->TakeSlot()) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(turn.cell->Path(), " has ", own->asks_max,
+                                                   " asks in flight already; the one to ",
+                                                   target.Path(), " was not sent"));
+}
+
+Status PrepareAsk(Turn* turn, Cell& target, Envelope* envelope, Duration timeout, Time* now) {
+  SystemCore* core = target.system_core();
+  if (timeout <= Duration::zero() && timeout != kDefaultTimeout) {
+    return absl::InvalidArgumentError(absl::StrCat("ask ", target.Path(), ": a timeout of ",
+                                                   Milliseconds(timeout),
+                                                   " leaves no time to answer; it was not sent"));
+  }
+  if (core->stopped()) return absl::UnavailableError(target.Path() + " has stopped");
+  if (turn != nullptr && turn->cancelled && turn->cancellable) return CancelledError(turn, target);
+  Worker* worker = Worker::Current();
+  *now = worker == nullptr ? core->clock().Now() : worker->ReadClock();
+  if (timeout == kDefaultTimeout) timeout = core->options().default_ask_timeout;
+  Time deadline = timeout > kNever - *now ? kNever : *now + timeout;
+  if (turn != nullptr) {
+    deadline = std::min(deadline, turn->deadline);
+    envelope->sender_id = turn->cell->id();
+  }
+  envelope->ask().deadline = deadline;
+  if (deadline > *now) return absl::OkStatus();
+  return absl::DeadlineExceededError(absl::StrCat(AskerName(turn), " has no time left to ask ",
+                                                  target.Path(), "; it was not sent"));
+}
+
+CallChain* AskersOf(const Turn& turn) {
+  return turn.envelope != nullptr && turn.envelope->is_ask() ? turn.envelope->ask().chain : nullptr;
+}
+
+Waiter::Outcome WaitForAnswer(Turn* turn, Waiter& waiter, Time deadline, const AnswerWait& wait) {
+  if (turn == nullptr) return waiter.Wait(deadline, /*cancellable=*/true);
+  turn->wait = &wait;
+  const bool shared = !turn->piped && turn->cell->takes_turns();
+  const bool holds = shared && turn->cell->BeginAnswerWait(*turn, wait.open);
+  const Waiter::Outcome outcome = waiter.Wait(deadline, /*cancellable=*/true);
+  if (shared) turn->cell->EndAnswerWait(holds);
+  turn->wait = nullptr;
+  return outcome;
+}
+
+Status TimeoutError(const Turn* turn, const AnswerWait& wait, Time now) {
+  std::string in;
+  if (turn != nullptr && turn->envelope != nullptr) {
+    in = " in " + HandlerName(turn->envelope->signature->message_name);
+  }
+  return absl::DeadlineExceededError(absl::StrCat(
+      AskerName(turn), in, " waited ", Milliseconds(now - wait.since), " for ",
+      WhatTargetDoes(wait, now), " (in system ", wait.target->system_core()->options().name, ")"));
+}
+
+Status CancelledError(const Turn* turn, const Cell& target) {
+  return WithReason(absl::CancelledError(absl::StrCat(AskerName(turn), " is stopping; its ask to ",
+                                                      target.Path(), " may or may not run")),
+                    Reason::kCancelled);
+}
+
+}  // namespace quern::internal
