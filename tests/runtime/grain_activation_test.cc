@@ -241,6 +241,70 @@ TEST_F(GrainActivationTest, MalformedKeysAreRefusedBeforeAnythingActivates) {
   EXPECT_TRUE(system_.Grain<TallyApi>("a/b/\xC3\xA9").Ask(Get{}).ok());
 }
 
+// ---- Mailboxes
+
+TEST_F(GrainActivationTest, ATellNeverWaitsForAnActivationOrAHandler) {
+  const Ref<TallyApi> grain = Hosted("slow", {});
+  scene_.stage.Lock();
+  scene_.on_activate = [&] {
+    FiberMutexLock lock(scene_.stage);
+    return absl::OkStatus();
+  };
+
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(grain.Tell(Note{"n"}), Delivery::kAccepted);
+
+  journal().Await(2);
+  EXPECT_EQ(system_.Peek<TallyApi>("a", "slow")->messages, 1000u) << "none has run";
+  scene_.stage.Unlock();
+  journal().Await(1002);
+}
+
+TEST_F(GrainActivationTest, AFullMailboxRefusesAndSaysSo) {
+  const Ref<TallyApi> grain = Hosted("narrow", {.mailbox_capacity = 2});
+  scene_.stage.Lock();
+  grain.Tell(Wait{});
+  journal().Await(3);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(grain.Tell(Note{"in"}), Delivery::kAccepted);
+
+  EXPECT_EQ(grain.Tell(Note{"out"}), Delivery::kFull);
+  EXPECT_EQ(OutcomeOf(grain.Ask(Get{})), "RESOURCE_EXHAUSTED");
+
+  EXPECT_EQ(system_.Peek<TallyApi>("a", "narrow")->messages, 3u);
+  scene_.stage.Unlock();
+  EXPECT_EQ(journal().Await(5), "made, activated, waits, in, in");
+  system_.WaitUntilQuiet();
+  EXPECT_EQ(system_.Peek<TallyApi>("a", "narrow")->messages, 0u);
+}
+
+TEST_F(GrainActivationTest, WhatWasAcceptedReachesTheNextActivationHoweverNarrowItsMailbox) {
+  const Ref<TallyApi> grain = Hosted("narrow", {.mailbox_capacity = 2});
+  scene_.stage.Lock();
+  scene_.on_deactivate = [&](const Status&) {
+    journal().Add("leaving");
+    FiberMutexLock lock(scene_.stage);
+  };
+  grain.Tell(Wait{});
+  journal().Await(3);
+  for (const char* text : {"one", "two"}) EXPECT_EQ(grain.Tell(Note{text}), Delivery::kAccepted);
+  EXPECT_TRUE(system_.Deactivate(grain).ok());
+  scene_.stage.Unlock();
+  EXPECT_EQ(
+      journal().Await(10),
+      "made, activated, waits, deactivated OK, leaving, destroyed, made, activated, one, two");
+
+  scene_.stage.Lock();
+  EXPECT_TRUE(system_.Deactivate(grain).ok());
+  journal().Await(12);
+  for (const char* text : {"three", "four"}) {
+    EXPECT_EQ(grain.Tell(Note{text}), Delivery::kAccepted);
+  }
+  EXPECT_EQ(grain.Tell(Note{"five"}), Delivery::kFull);
+  scene_.stage.Unlock();
+
+  EXPECT_EQ(journal().Await(17).substr(journal().Text().find("two")),
+            "two, deactivated OK, leaving, destroyed, made, activated, three, four");
+}
+
 // ---- How long it stays
 
 struct Willful : Tally {

@@ -13,6 +13,8 @@
 #include "quern/runtime/delivery.h"
 #include "quern/runtime/event_stream.h"
 #include "quern/runtime/grain.h"
+#include "quern/runtime/grain_filter.h"
+#include "quern/runtime/grain_info.h"
 #include "quern/runtime/lifecycle_events.h"
 #include "quern/runtime/mailbox.h"
 #include "quern/runtime/protocol.h"

@@ -6,9 +6,12 @@
 #include <absl/strings/cord.h>
 
 #include "grain/activation_limit.h"
+#include "grain/filtered_call.h"
 #include "grain/idle_timer.h"
 #include "grain/store_call.h"
 #include "mailbox/envelope_extra.h"
+#include "quern/runtime/event_stream.h"
+#include "quern/runtime/lifecycle_events.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/logger.h"
 #include "quern/runtime/state.h"
@@ -73,6 +76,16 @@ SideMail* Activation::side_mail(bool make) {
   return side_mail_.get();
 }
 
+// What was accepted for a grain on its way out counts against no capacity of the next activation.
+void Activation::TakeFirst(const std::vector<Envelope*>& first) {
+  if (chosen_mailbox() == nullptr) {
+    for (Envelope* envelope : first) Offer(envelope);
+    return;
+  }
+  for (size_t i = first.size(); i > 0; --i) PushFront(first[i - 1]);
+  offers_.fetch_add(first.size() * kOfferAccepted, std::memory_order_relaxed);
+}
+
 std::optional<Delivery> Activation::Offer(Envelope* envelope) {
   if ((offers_.fetch_add(1, std::memory_order_acquire) & kOfferClosed) != 0) {
     LeaveOffer(0);
@@ -110,16 +123,22 @@ void Activation::RequestStop() {
   Signal(kStopSignal);  // a handler that waits is cancelled
 }
 
-GrainInfo Activation::Info() const {
-  GrainInfo info{.id = id_, .epoch = epoch_, .state = state()};
-  if (info.state != ActivationState::kActivating) {
-    info.active_since = Time(Duration(active_since_.load(std::memory_order_relaxed)));
-    info.idle = std::max(core().clock().Now() - last_active(), Duration::zero());
-  }
+size_t Activation::messages() const {
   // What is handled before its sender has left Offer() is not yet among the accepted.
   const auto accepted = static_cast<uint32_t>(offers_.load(std::memory_order_acquire) >> 32);
   const auto queued = static_cast<int32_t>(accepted - handled_.load(std::memory_order_relaxed));
-  info.messages = static_cast<size_t>(std::max(queued, 0));
+  return static_cast<size_t>(std::max(queued, 0));
+}
+
+GrainInfo Activation::Info() const {
+  GrainInfo info{.id = id_, .epoch = epoch_, .state = state()};
+  // Its end may come without its ever having been active.
+  const int64_t since = active_since_.load(std::memory_order_relaxed);
+  if (info.state != ActivationState::kActivating && since != kNotYet) {
+    info.active_since = Time(Duration(since));
+    info.idle = std::max(core().clock().Now() - last_active(), Duration::zero());
+  }
+  info.messages = messages();
   return info;
 }
 
@@ -190,7 +209,7 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
     NoteHandled(!tick);
     return After::kGoOn;
   }
-  const Status ran = RunMessage(turn, envelope, thunk, instance_.self);
+  const Status ran = Handle(turn, envelope, thunk, tick);
   NoteHandled(!tick);
   if (!tick || kind_->options.ticks_keep_active) {
     ran_message_ = true;
@@ -199,6 +218,16 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
   if (!state_lost_.ok()) return End(turn, state_lost_);
   if (!ran.ok()) return End(turn, ran);
   return After::kGoOn;
+}
+
+Status Activation::Handle(Turn& turn, Envelope* envelope, Thunk thunk, bool tick) {
+  const GrainFilters& filters = kind_->options.filters;
+  if (filters.empty() || tick) [[likely]] {
+    return RunMessage(turn, envelope, thunk, instance_.self);
+  }
+  FilteredCall call(filters, id_, thunk, instance_.self, core());
+  (void)RunMessage(turn, envelope, &FilteredCall::Run, &call);
+  return call.outcome();
 }
 
 After Activation::Activate(Turn& turn) {
@@ -210,6 +239,7 @@ After Activation::Activate(Turn& turn) {
   active_since_.store(last_active_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   WatchIdleness(turn);
   state_.store(ActivationState::kActive, std::memory_order_release);
+  core().events().PublishWith([&] { return GrainActivated{id_, epoch_, core().clock().Now()}; });
   owner_->OnActivated(*this);
   return After::kGoOn;
 }
@@ -263,6 +293,10 @@ Status Activation::MakeGrain(Turn& turn) {
   if (made.ok() && instance_.grain->second_state_) {
     return absl::FailedPreconditionError("a grain has one State");
   }
+  if (made.ok() && instance_.grain->state_ != nullptr && kind_->options.stateless_workers > 0) {
+    return absl::FailedPreconditionError(
+        "a kind with stateless_workers keeps no State: host it as an ordinary grain");
+  }
   return made;
 }
 
@@ -294,6 +328,7 @@ After Activation::End(Turn& turn, Status why) {
   }
   instance_ = {};
   timers_.reset();
+  PublishEnd();
   std::vector<Envelope*> unhandled;
   Close(turn, [&](Envelope* envelope) {
     // A tick ends with the activation that it was for: it would only bring the grain back.
@@ -305,6 +340,16 @@ After Activation::End(Turn& turn, Status why) {
   });
   owner_->OnEnded(*this, std::move(unhandled));
   return After::kEnded;
+}
+
+void Activation::PublishEnd() const {
+  EventStream& events = core().events();
+  const auto now = [&] { return core().clock().Now(); };
+  if (was_active_) {
+    events.PublishWith([&] { return GrainDeactivated{id_, epoch_, outcome_, now()}; });
+  } else {
+    events.PublishWith([&] { return GrainActivationFailed{id_, outcome_, now()}; });
+  }
 }
 
 // The clock is read once a turn; a handler that took long is noted by the worker's last reading.

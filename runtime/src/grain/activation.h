@@ -70,6 +70,9 @@ class Activation final : public MailboxCell {
     Start();
   }
 
+  // Before Begin(): takes them all, whatever the mailbox holds.
+  void TakeFirst(const std::vector<Envelope*>& first);
+
   // Takes the message; nothing when the grain is on its way out: the message is untouched.
   std::optional<Delivery> Offer(Envelope* envelope);
 
@@ -81,6 +84,8 @@ class Activation final : public MailboxCell {
   const GrainKind& kind() const { return *kind_; }
   ActivationState state() const { return state_.load(std::memory_order_acquire); }
   GrainInfo Info() const;
+  // Accepted and not yet handled, the one that is being handled with them; ticks are not counted.
+  size_t messages() const;
 
   // Time of the end of the last handler.
   Time last_active() const { return Time(Duration(last_active_.load(std::memory_order_relaxed))); }
@@ -133,6 +138,8 @@ class Activation final : public MailboxCell {
   Status MakeGrain(Turn& turn);
   Status ClaimState();
   void WatchIdleness(Turn& turn);
+  Status Handle(Turn& turn, Envelope* envelope, Thunk thunk, bool tick);
+  void PublishEnd() const;
   void NoteHandled(bool counted);
   After End(Turn& turn, Status why);
   void CloseOffers();
@@ -159,7 +166,8 @@ class Activation final : public MailboxCell {
 
   std::atomic<ActivationState> state_{ActivationState::kActivating};
   std::atomic<int64_t> last_active_{0};
-  std::atomic<int64_t> active_since_{0};
+  static constexpr int64_t kNotYet = INT64_MIN;
+  std::atomic<int64_t> active_since_{kNotYet};
   std::atomic<uint32_t> handled_{0};  // of what was accepted; written on the turn
   std::atomic<uint64_t> offers_{0};
 

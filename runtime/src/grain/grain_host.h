@@ -39,6 +39,9 @@ class GrainHost {
   // Null: the kind is not hosted here.
   virtual const WireTable* WireTableOf(std::string_view kind) const = 0;
 
+  // Hosted here with stateless workers: its calls stay here.
+  virtual bool IsStateless(std::string_view kind) const = 0;
+
   virtual void Activate(const GrainId& id, const Epoch& epoch,
                         std::function<void(StatusOr<ActivationInfo>)> done) = 0;
   virtual GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,

@@ -25,7 +25,52 @@ Status StaleOrder(const GrainId& id, const Epoch& epoch, const Epoch& last) {
       Reason::kStaleEpoch);
 }
 
+// How many may wait for a grain on its way out.
+size_t WaitingMax(const GrainKind& kind) {
+  const size_t capacity = kind.options.mailbox_capacity;
+  return capacity == 0 ? kGrainWaitingMax : std::min(capacity, kGrainWaitingMax);
+}
+
 bool IsOfKind(const GrainId& id, std::string_view kind) { return kind.empty() || id.kind == kind; }
+
+// The first `limit` grains behind `after`, whatever the order in which they are added: a heap with
+// the highest on top, and one more, which says that there is another page.
+class LowestGrains {
+ public:
+  explicit LowestGrains(const GrainListOptions& options)
+      : options_(options), limit_(std::clamp<size_t>(options.limit, 1, kGrainPageMax)) {}
+
+  bool Wants(const GrainId& id) const {
+    if (!IsOfKind(id, options_.kind)) return false;
+    if (options_.after.has_value() && id <= *options_.after) return false;
+    return heap_.size() <= limit_ || id < heap_.front().id;
+  }
+
+  void Add(GrainInfo info) {
+    if (!Wants(info.id)) return;
+    heap_.push_back(std::move(info));
+    std::ranges::push_heap(heap_, {}, &GrainInfo::id);
+    if (heap_.size() <= limit_ + 1) return;
+    std::ranges::pop_heap(heap_, {}, &GrainInfo::id);
+    heap_.pop_back();
+  }
+
+  GrainPage Page() && {
+    std::ranges::sort_heap(heap_, {}, &GrainInfo::id);
+    GrainPage page;
+    if (heap_.size() > limit_) {
+      heap_.pop_back();
+      page.next = heap_.back().id;
+    }
+    page.grains = std::move(heap_);
+    return page;
+  }
+
+ private:
+  const GrainListOptions& options_;
+  const size_t limit_;
+  std::vector<GrainInfo> heap_;
+};
 
 Status CheckOptions(const std::string& kind, const GrainOptions& options) {
   const auto wrong = [&](const char* what) {
@@ -38,6 +83,10 @@ Status CheckOptions(const std::string& kind, const GrainOptions& options) {
   if (options.activate_tries < 1 || options.activate_tries > kActivateTriesMax) {
     return wrong("activate_tries is 1 to 100");
   }
+  if (options.stateless_workers < 0 || options.stateless_workers > kStatelessWorkersMax) {
+    return wrong("stateless_workers is 0 (an ordinary grain) to 1024");
+  }
+  if (std::ranges::count(options.filters, nullptr) != 0) return wrong("a filter is null");
   return absl::OkStatus();
 }
 
@@ -55,6 +104,7 @@ std::unique_ptr<GrainHost> NewGrainHost(SystemCore& core) {
 // to accept one that it has seen.
 LocalGrainHost::LocalGrainHost(SystemCore& core)
     : core_(core),
+      pools_(core, *this),
       ended_(kEndedEpochsMax),
       local_epochs_(static_cast<uint64_t>(core.clock().WallNow().time_since_epoch().count())),
       serving_until_(kNever.time_since_epoch().count()) {}
@@ -73,6 +123,7 @@ Status LocalGrainHost::Host(const GrainType& type, GrainOptions options) {
   kind->type = type;
   kind->state_store = options.state_store != nullptr ? options.state_store : core_.state_store();
   kind->options = std::move(options);
+  const bool stateless = kind->options.stateless_workers > 0;
   absl::MutexLock lock(&kinds_mutex_);
   const std::string name = kind->kind;
   if (!kinds_.try_emplace(name, std::move(kind)).second) {
@@ -80,7 +131,21 @@ Status LocalGrainHost::Host(const GrainType& type, GrainOptions options) {
                                     ": hosted already; another class needs a kind of its own in "
                                     "GrainOptions");
   }
+  if (stateless) {
+    has_pools_.store(true, std::memory_order_release);
+    core_.NoteStatelessKind();
+  }
   return absl::OkStatus();
+}
+
+const GrainKind* LocalGrainHost::FindStateless(std::string_view kind) const {
+  if (!has_pools_.load(std::memory_order_acquire)) return nullptr;
+  const GrainKind* hosted = FindKind(kind);
+  return hosted != nullptr && hosted->options.stateless_workers > 0 ? hosted : nullptr;
+}
+
+bool LocalGrainHost::IsStateless(std::string_view kind) const {
+  return FindStateless(kind) != nullptr;
 }
 
 const GrainKind* LocalGrainHost::FindKind(std::string_view kind) const {
@@ -123,13 +188,15 @@ StatusOr<LocalGrainHost::Entry*> LocalGrainHost::Begin(Shard& shard, const Grain
   auto* activation = new Activation(this, &core_, kind, *key.id, epoch);
   Entry& entry = shard.Insert(CellPtr<Activation>::Adopt(activation), key.hash);
   core_.sender_epochs().Raise(*key.id, epoch);
-  // It has not begun, so it takes them.
-  for (Envelope* envelope : first) activation->Offer(envelope);
+  activation->TakeFirst(first);
   activation->Begin();
   return &entry;
 }
 
 Delivery LocalGrainHost::RouteLocal(const GrainId& id, Message message) {
+  if (const GrainKind* stateless = FindStateless(id.kind); stateless != nullptr) [[unlikely]] {
+    return pools_.Route(*stateless, id, std::move(message));
+  }
   const GrainKey key(id);
   Shard& shard = table_.ShardOf(key);
   for (;;) {
@@ -148,7 +215,8 @@ Delivery LocalGrainHost::RouteLocal(const GrainId& id, Message message) {
         refused = begun.status();
       } else if (entry->activation->state() != ActivationState::kDeactivating) {
         activation = entry->activation;
-      } else if (Next& next = entry->NextOf(); next.messages.size() < kGrainWaitingMax) {
+      } else if (Next& next = entry->NextOf();
+                 next.messages.size() < WaitingMax(entry->activation->kind())) {
         next.messages.push_back(std::move(message).release());
         return Delivery::kAccepted;
       } else {
@@ -303,6 +371,7 @@ Status LocalGrainHost::BeginNext(Shard& shard, const GrainKey& key, bool local, 
 }
 
 Status LocalGrainHost::Deactivate(const GrainId& id, Status why) {
+  if (FindStateless(id.kind) != nullptr && pools_.Deactivate(id, why)) return absl::OkStatus();
   const CellPtr<Activation> activation = FindActivation(id);
   if (!activation) {
     return absl::NotFoundError("deactivate " + id.ToString() + ": it is not active here");
@@ -321,41 +390,26 @@ std::vector<ActivationInfo> LocalGrainHost::Activations() const {
 }
 
 std::optional<GrainInfo> LocalGrainHost::Peek(const GrainId& id) {
+  if (FindStateless(id.kind) != nullptr) return pools_.Peek(id);
   const CellPtr<Activation> activation = FindActivation(id);
   if (!activation) return std::nullopt;
   return activation->Info();
 }
 
-// The `limit` + 1 lowest behind `after`, kept as a heap with the highest on top.
 GrainPage LocalGrainHost::List(const GrainListOptions& options) const {
-  const size_t limit = std::clamp<size_t>(options.limit, 1, kGrainPageMax);
-  const auto by_id = [](const CellPtr<Activation>& a, const CellPtr<Activation>& b) {
-    return a->grain_id() < b->grain_id();
-  };
-  std::vector<CellPtr<Activation>> lowest;
+  LowestGrains lowest(options);
+  for (GrainInfo& info : pools_.List(options.kind)) lowest.Add(std::move(info));
   for (const Shard& shard : table_.shards()) {
     absl::MutexLock lock(&shard.mutex);
     for (const auto& [key, entry] : shard.entries) {
-      if (!IsOfKind(*key.id, options.kind)) continue;
-      if (options.after.has_value() && *key.id <= *options.after) continue;
-      if (lowest.size() > limit && *key.id > lowest.front()->grain_id()) continue;
-      lowest.push_back(entry.activation);
-      std::ranges::push_heap(lowest, by_id);
-      if (lowest.size() <= limit + 1) continue;
-      std::ranges::pop_heap(lowest, by_id);
-      lowest.pop_back();
+      if (lowest.Wants(*key.id)) lowest.Add(entry.activation->Info());
     }
   }
-  std::ranges::sort_heap(lowest, by_id);
-  GrainPage page;
-  const size_t here = std::min(limit, lowest.size());
-  for (size_t i = 0; i < here; ++i) page.grains.push_back(lowest[i]->Info());
-  if (lowest.size() > limit) page.next = page.grains.back().id;
-  return page;
+  return std::move(lowest).Page();
 }
 
 size_t LocalGrainHost::Count(std::string_view kind) const {
-  size_t count = 0;
+  size_t count = pools_.Count(kind);
   for (const Shard& shard : table_.shards()) {
     absl::MutexLock lock(&shard.mutex);
     if (kind.empty()) {
@@ -401,6 +455,7 @@ void LocalGrainHost::Stop() {
       return live_ == 0;
     });
   }
+  pools_.Stop();
   absl::MutexLock lock(&live_mutex_);
   live_mutex_.Await(absl::Condition(+[](int64_t* live) { return *live == 0; }, &live_));
 }

@@ -21,6 +21,7 @@
 #include "grain/activation_table.h"
 #include "grain/epoch_guard.h"
 #include "grain/grain_host.h"
+#include "grain/worker_pools.h"
 
 namespace quern::internal {
 
@@ -35,6 +36,7 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
   Delivery RouteLocal(const GrainId& id, Message message) override;
   std::vector<std::string> HostedKinds() const override;
   const WireTable* WireTableOf(std::string_view kind) const override;
+  bool IsStateless(std::string_view kind) const override;
   void Activate(const GrainId& id, const Epoch& epoch,
                 std::function<void(StatusOr<ActivationInfo>)> done) override;
   GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,
@@ -57,6 +59,8 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
   void OnActivated(Activation& activation) override;
   void OnEnded(Activation& activation, std::vector<Envelope*> unhandled) override;
 
+  // Null: no such kind, or one without stateless workers.
+  const GrainKind* FindStateless(std::string_view kind) const;
   const GrainKind* FindKind(std::string_view kind) const ABSL_LOCKS_EXCLUDED(kinds_mutex_);
   // A new activation, whose mailbox opens with `first`. NOT_FOUND (kind), INVALID_ARGUMENT (id),
   // UNAVAILABLE (stopping): `first` is untouched.
@@ -72,7 +76,9 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
 
   SystemCore& core_;
   ActivationTable table_;
-  EpochGuard ended_;  // the last epoch of each grain that was here
+  WorkerPools pools_;
+  std::atomic<bool> has_pools_{false};  // a kind with stateless workers is hosted
+  EpochGuard ended_;                    // the last epoch of each grain that was here
   std::atomic<uint64_t> local_epochs_;
   std::atomic<Time::rep> serving_until_;
   std::atomic<bool> stopping_{false};

@@ -8,6 +8,7 @@
 #include "actor/call_chain.h"
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
+#include "grain/filtered_call.h"
 #include "mailbox/envelope_extra.h"
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/limits.h"
@@ -53,6 +54,13 @@ Delivery GrainProxyCell::Route(Message message) {
   if (!valid_.ok()) {
     std::move(message).Fail(valid_);
     return Delivery::kUnreachable;
+  }
+  const GrainFilters& filters = system_core()->options().grain_filters;
+  if (!filters.empty()) [[unlikely]] {
+    if (Status refused = CheckOutbound(filters, id_, *message.get()); !refused.ok()) {
+      std::move(message).Fail(std::move(refused));
+      return Delivery::kUnreachable;
+    }
   }
   return system_core()->RouteGrain(id_, std::move(message));
 }

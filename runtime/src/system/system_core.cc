@@ -79,7 +79,9 @@ Delivery SystemCore::RouteGrain(const GrainId& id, Message message) {
     return Delivery::kStopped;
   }
   Router* router = this->router();
-  if (router != nullptr) return router->RouteGrain(id, std::move(message));
+  const bool here = router == nullptr || (stateless_kinds_.load(std::memory_order_acquire) &&
+                                          grain_host_->IsStateless(id.kind));
+  if (!here) return router->RouteGrain(id, std::move(message));
   return grain_host_->RouteLocal(id, std::move(message));
 }
 

@@ -72,8 +72,12 @@ class SystemCore {
   void CountLateReply() { late_replies_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t late_replies() const { return late_replies_.load(std::memory_order_relaxed); }
 
-  // Where a grain's message goes: the router, or without one the local host.
+  // Where a grain's message goes: the router, or without one, or when its kind has stateless
+  // workers here, the local host.
   Delivery RouteGrain(const GrainId& id, Message message);
+
+  // From now on the grain host is asked before the router.
+  void NoteStatelessKind() { stateless_kinds_.store(true, std::memory_order_release); }
 
   static uint64_t NextCellId();
 
@@ -85,6 +89,7 @@ class SystemCore {
   std::atomic<uint32_t> refs_{1};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> stopped_{false};
+  std::atomic<bool> stateless_kinds_{false};
   std::atomic<Router*> router_{nullptr};
   std::atomic<uint64_t> late_replies_{0};
   std::unique_ptr<Logger> own_logger_;

@@ -33,6 +33,7 @@
 #include "quern/runtime/actor.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/epoch.h"
+#include "quern/runtime/grain_filter.h"
 #include "quern/runtime/grain_id.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/handler_table.h"
@@ -67,6 +68,14 @@ struct GrainOptions {
   // Of all tries together. A sleep or ask that OnActivate then waits in is cancelled, and the
   // answer is DEADLINE_EXCEEDED. Duration::max(): none.
   Duration activate_timeout = kActivateTimeoutDefault;
+  // Run around every call, the first one outermost (grain_filter.h).
+  GrainFilters filters = {};
+  // Not 0: the kind keeps nothing, and of each identity up to so many activations work side by
+  // side on this node, wherever the others are. A call goes to one that is idle; if all are busy
+  // one more begins, and when there are enough they take turns. So calls have no order, the grains
+  // no epoch, and a State in such a grain fails its activation with FAILED_PRECONDITION. At most
+  // kStatelessWorkersMax.
+  int stateless_workers = 0;
   // Of each claim, save and clear.
   Duration state_timeout = kStateTimeoutDefault;
   // Messages that wait for an activation; more are refused: Tell says kFull, an ask

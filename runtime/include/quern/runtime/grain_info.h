@@ -33,12 +33,15 @@ struct GrainInfo {
   GrainId id = {};
   Epoch epoch = {};
   ActivationState state = ActivationState::kActivating;
-  // When OnActivate returned; nothing while it runs.
+  // When OnActivate returned OK; nothing before, and when it never did.
   std::optional<Time> active_since = {};
   // Since the last message that counted as activity; zero while it activates.
   Duration idle = Duration::zero();
   // Accepted and not yet handled, with the one that is being handled; ticks are not counted.
   size_t messages = 0;
+  // Activations of this identity: 1, or how many stateless workers there are (GrainOptions); the
+  // rest is then told of the oldest, messages of all, idle of the busiest.
+  size_t workers = 1;
 };
 
 struct GrainListOptions {

@@ -14,6 +14,8 @@
 #include <string>
 
 #include "quern/runtime/clock.h"
+#include "quern/runtime/epoch.h"
+#include "quern/runtime/grain_id.h"
 #include "quern/runtime/status.h"
 
 namespace quern {
@@ -81,6 +83,28 @@ struct ActorPassivated {
 struct ActorEvicted {
   std::string path;
   std::string actor_class;
+  Time at;
+};
+
+// OnActivate has returned OK.
+struct GrainActivated {
+  GrainId id;
+  Epoch epoch;
+  Time at;
+};
+
+// Everybody who waited has been answered, or will be, with `why`. The next call tries again.
+struct GrainActivationFailed {
+  GrainId id;
+  Status why;
+  Time at;
+};
+
+// OnDeactivate has run. `why`: as OnDeactivate was told.
+struct GrainDeactivated {
+  GrainId id;
+  Epoch epoch;
+  Status why;
   Time at;
 };
 

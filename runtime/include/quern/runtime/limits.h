@@ -51,6 +51,7 @@ inline constexpr size_t kEndedEpochsMax = 65536;     // grains that were here, w
 inline constexpr size_t kGrainWaitingMax = 100'000;  // messages for a grain on its way out
 inline constexpr Duration kGrainIdleDefault = std::chrono::minutes(2);
 inline constexpr Duration kNeverIdle = Duration::max();
+inline constexpr int kStatelessWorkersMax = 1024;  // of one identity
 inline constexpr size_t kGrainPageDefault = 1000;  // of System::ListGrains
 inline constexpr size_t kGrainPageMax = 10'000;
 inline constexpr Duration kStateTimeoutDefault = std::chrono::seconds(5);

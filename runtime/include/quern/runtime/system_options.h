@@ -7,6 +7,7 @@
 #include <string>
 
 #include "quern/runtime/clock.h"
+#include "quern/runtime/grain_filter.h"
 #include "quern/runtime/limits.h"
 
 namespace quern {
@@ -28,6 +29,8 @@ struct SystemOptions {
   Logger* logger = nullptr;           // warnings and errors to standard error
   StateStore* state_store = nullptr;  // in memory, gone with the System
   Duration default_ask_timeout = kAskTimeoutDefault;
+  // Asked before a message leaves for a grain (GrainFilter::BeforeSend), in order.
+  GrainFilters grain_filters = {};
   size_t dead_letters_kept = kDeadLettersKeptDefault;  // to look at, at most kDeadLettersKeptMax
   internal::StepDriver* step_driver = nullptr;         // quern::testing::StepSystem: no threads
 };
