@@ -17,6 +17,7 @@
 #include "quern/runtime/grain_info.h"
 #include "quern/runtime/lifecycle_events.h"
 #include "quern/runtime/mailbox.h"
+#include "quern/runtime/offload.h"
 #include "quern/runtime/protocol.h"
 #include "quern/runtime/ref.h"
 #include "quern/runtime/spawn_options.h"

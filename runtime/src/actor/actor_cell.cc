@@ -114,6 +114,9 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
     cell->SetReentry(std::make_unique<Reentry>(request.options->reentrancy,
                                                request.options->asks_in_flight_max));
   }
+  if (request.options->dependencies != nullptr) {
+    cell->extras().dependencies = request.options->dependencies;
+  }
   cell->MarkSignal(kStartSignal);
   // From here others can find it and send; it is not idle, so nobody schedules it but Start().
   if (Status added = parent->extras().children.Add(cell.get()); !added.ok()) return added;
@@ -145,6 +148,35 @@ std::string ActorCell::Path() const {
   if (path.size() > 1) path += '/';
   path.append(name_begin(), name_bytes_);
   return path;
+}
+
+std::vector<CellPtr<ActorCell>> ActorCell::ChildrenFrom(std::string_view first, size_t max) {
+  Extras* have = extras_if_any();
+  if (have == nullptr) return {};
+  return have->children.From(first, max);
+}
+
+bool ActorCell::Handles(const Signature* const* signatures, size_t count) const {
+  if (factory_ == nullptr) return count == 0;
+  const HandlerTable& known = *actor_class().handlers;
+  return std::all_of(signatures, signatures + count, [&](const Signature* wanted) {
+    return std::find(known.signatures, known.signatures + known.count, wanted) !=
+           known.signatures + known.count;
+  });
+}
+
+std::string_view ActorCell::state_name() const {
+  switch (state_.load(std::memory_order_relaxed)) {
+    case State::kStarting:
+      return "starting";
+    case State::kRunning:
+      return "running";
+    case State::kRestarting:
+      return "restarting";
+    case State::kStopping:
+      return "stopping";
+  }
+  return "";
 }
 
 CellPtr<ActorCell> ActorCell::Find(std::string_view path) {

@@ -55,6 +55,22 @@ class ActorCell final : public MailboxCell {
   // By names below this cell ("a/b"). Null: none. Thread-safe.
   CellPtr<ActorCell> Find(std::string_view path);
 
+  // As Children::From(). Thread-safe.
+  std::vector<CellPtr<ActorCell>> ChildrenFrom(std::string_view first, size_t max);
+
+  // Whether it handles every one of them. Thread-safe.
+  bool Handles(const Signature* const* signatures, size_t count) const;
+
+  // For listings. Thread-safe.
+  std::string_view class_name() const { return factory_ == nullptr ? "" : actor_class().name; }
+  std::string_view state_name() const;
+
+  // Null: none. Thread-safe.
+  const Extensions* dependencies() const {
+    Extras* have = extras_if_any();
+    return have == nullptr ? nullptr : have->dependencies.get();
+  }
+
   // On the actor's own turn.
   ActorTimers* Timers(bool make) override;
   bool stopping() const { return state_ == State::kStopping; }
@@ -95,6 +111,7 @@ class ActorCell final : public MailboxCell {
     std::function<void()> on_stopped;  // the root's
     std::unique_ptr<SideMail> side_mail;
     Status failure;  // of kFailedSignal
+    std::shared_ptr<const Extensions> dependencies;  // the spawner's; set before the start
   };
 
   // Behind the cell, in one allocation: the name, the kept arguments, the object.
@@ -144,7 +161,7 @@ class ActorCell final : public MailboxCell {
   const CellPtr<ActorCell> parent_;
   std::atomic<Extras*> extras_{nullptr};
   const uint32_t object_offset_;
-  State state_ = State::kStarting;
+  std::atomic<State> state_ = State::kStarting;  // written on the own turn, listed from anywhere
   bool has_object_ = false;
   bool has_arguments_ : 1 = false;
   bool in_state_ : 1 = false;  // extras hold a state

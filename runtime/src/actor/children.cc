@@ -1,5 +1,6 @@
 #include "actor/children.h"
 
+#include <algorithm>
 #include <string>
 
 #include <absl/strings/str_cat.h>
@@ -51,6 +52,21 @@ bool Children::StopAll() {
 void Children::Reopen() {
   absl::MutexLock lock(&mutex_);
   stopping_ = false;
+}
+
+std::vector<CellPtr<ActorCell>> Children::From(std::string_view first, size_t max) {
+  std::vector<CellPtr<ActorCell>> found;
+  absl::MutexLock lock(&mutex_);
+  std::vector<ActorCell*> later;
+  for (ActorCell* cell : cells_) {
+    if (cell->name() >= first) later.push_back(cell);
+  }
+  const size_t count = std::min(max, later.size());
+  std::partial_sort(later.begin(), later.begin() + static_cast<ptrdiff_t>(count), later.end(),
+                    [](const ActorCell* a, const ActorCell* b) { return a->name() < b->name(); });
+  found.reserve(count);
+  for (size_t i = 0; i < count; ++i) found.push_back(CellPtr<ActorCell>::Share(later[i]));
+  return found;
 }
 
 CellPtr<ActorCell> Children::Find(std::string_view name) {

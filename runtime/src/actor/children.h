@@ -32,6 +32,9 @@ class Children {
   bool StopAll();
   void Reopen();
 
+  // Those named `first` or later, by name, `max` at most.
+  std::vector<CellPtr<ActorCell>> From(std::string_view first, size_t max);
+
   // Null: no such child.
   CellPtr<ActorCell> Find(std::string_view name);
 

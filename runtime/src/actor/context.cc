@@ -34,6 +34,11 @@ Logger& Context::logger() const { return core()->logger(); }
 Random& Context::random() const { return core()->random(); }
 
 internal::SystemCore* Context::core() const { return turn_->cell->system_core(); }
+const Extensions* Context::own_dependencies() const {
+  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  return actor == nullptr ? nullptr : actor->dependencies();
+}
+const Extensions& Context::system_extensions() const { return core()->options().extensions; }
 internal::Cell* Context::cell() const { return turn_->cell; }
 
 namespace internal {

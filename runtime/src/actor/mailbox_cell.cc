@@ -261,7 +261,8 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
     if ((++handled & clock_mask) == 0) {
       const Time now = turn.worker->ReadClock();
       if (started == kNever) started = now;
-      if (handled >= kTurnMessagesMax || now - started >= kTurnTimeMax) {
+      if (handled >= core_->options().turn_messages ||
+          now - started >= core_->options().turn_time) {
         OnTurnEnd(turn);
         return TurnEnd::kBudgetUsed;
       }

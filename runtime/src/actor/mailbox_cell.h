@@ -77,6 +77,8 @@ class MailboxCell : public Cell {
     (void)make;
     return nullptr;
   }
+  // A handler is suspended in a wait that a stop would cancel.
+  bool waiting() const { return parked_worker() != nullptr; }
 
   bool closed() const { return (gate_.load(std::memory_order_acquire) & kClosed) != 0; }
 

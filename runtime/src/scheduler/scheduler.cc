@@ -1,5 +1,7 @@
 #include "scheduler/scheduler.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -10,6 +12,7 @@
 #include "scheduler/step_driver.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
+#include "system/system_core.h"
 
 namespace quern::internal {
 namespace {
@@ -54,7 +57,26 @@ Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock, StepDriver* dr
     driver_->Begin(*this);
     return;
   }
-  for (const auto& worker : workers_) threads_.emplace_back([w = worker.get()] { w->Run(); });
+  for (const auto& worker : workers_) {
+    threads_.emplace_back([this, w = worker.get()] {
+      SetUpThread(w->index());
+      w->Run();
+    });
+  }
+}
+
+// Its name, for debuggers and top, and where it runs.
+void Scheduler::SetUpThread(int index) const {
+  constexpr size_t kNameBytes = 15;  // what the kernel keeps
+  const std::string number = "-" + std::to_string(index);
+  const std::string name = core_->options().name.substr(0, kNameBytes - number.size()) + number;
+  pthread_setname_np(pthread_self(), name.c_str());
+  const std::vector<int>& cpus = core_->options().worker_cpus;
+  if (cpus.empty()) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(cpus[static_cast<size_t>(index) % cpus.size()]), &set);
+  pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
 Scheduler::~Scheduler() { Stop(); }

@@ -83,6 +83,8 @@ class Scheduler {
   friend class StepDriver;
   friend class Worker;
 
+  void SetUpThread(int index) const;
+
   SystemCore* const core_;
   Clock* const clock_;
   StepDriver* const driver_;

@@ -3,11 +3,15 @@
 #include <string>
 #include <utility>
 
+#include <absl/strings/str_cat.h>
+
+#include "actor/actor_cell.h"
 #include "actor/dead_letters.h"
 #include "grain/grain_host.h"
 #include "network/proxy_cell.h"
 #include "quern/runtime/network_port.h"
 #include "scheduler/scheduler.h"
+#include "system/actor_listing.h"
 #include "system/system_core.h"
 
 namespace quern {
@@ -23,15 +27,38 @@ SystemOptions Named(std::string_view name) {
 
 System::System(std::string_view name) : System(Named(name)) {}
 
+StatusOr<std::unique_ptr<System>> System::Start(SystemOptions options) {
+  if (Status valid = options.Validate(); !valid.ok()) return valid;
+  return std::make_unique<System>(std::move(options));
+}
+
 System::System(SystemOptions options) : core_(internal::SystemCore::Start(std::move(options))) {}
 
 System::~System() {
-  core_->Stop();
+  Stop();
   core_->Release();
 }
 
 NetworkPort& System::network_port() { return core_->network_port(); }
-void System::Stop() { core_->Stop(); }
+void System::Stop() { core_->StopBy(kNever).IgnoreError(); }  // hooks that fail are logged
+Status System::StopWithin(Duration timeout) { return core_->StopWithin(timeout); }
+Shutdown& System::shutdown() { return core_->shutdown(); }
+const Extensions& System::extensions() const { return core_->options().extensions; }
+Duration System::uptime() const { return core_->uptime(); }
+
+ActorPage System::ListActors(const ListOptions& options) const {
+  const internal::CellPtr<internal::ActorCell> root = core_->SharedRoot();
+  return root ? internal::ListActors(*root, options) : ActorPage();
+}
+
+Status System::Kill(std::string_view path) {
+  if (path.empty() || path == "/") return absl::InvalidArgumentError("kill /: that is Stop()");
+  StatusOr<internal::CellPtr<internal::Cell>> cell = internal::FindActor(core_, path, nullptr, 0);
+  if (!cell.ok()) return cell.status();
+  (*cell)->RequestStop();
+  return absl::OkStatus();
+}
+
 EventStream& System::events() const { return core_->events(); }
 GrainPage System::ListGrains(const GrainListOptions& options) const {
   return core_->grain_host().List(options);
@@ -50,6 +77,22 @@ uint64_t System::late_replies() const { return core_->late_replies(); }
 void System::WaitUntilQuiet() { core_->scheduler().WaitUntilQuiet(); }
 
 namespace internal {
+
+StatusOr<CellPtr<Cell>> FindActor(SystemCore* core, std::string_view path,
+                                  const Signature* const* signatures, size_t count) {
+  const CellPtr<ActorCell> root = core->SharedRoot();
+  const std::string_view below = path.starts_with('/') ? path.substr(1) : path;
+  CellPtr<ActorCell> cell = root ? root->Find(below) : CellPtr<ActorCell>();
+  if (!cell || cell->closed() || below.empty()) {
+    return absl::NotFoundError(absl::StrCat("no actor at \"", std::string(path), "\""));
+  }
+  if (!cell->Handles(signatures, count)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(cell->Path(), " is a ", std::string(cell->class_name()),
+                     " and does not take every message of the Api it was looked up with"));
+  }
+  return CellPtr<Cell>::Adopt(cell.release());
+}
 
 Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options) {
   return core->grain_host().Host(type, std::move(options));

@@ -1,6 +1,9 @@
 #include "system/system_core.h"
 
+#include <string>
 #include <utility>
+
+#include <absl/strings/str_cat.h>
 
 #include "actor/actor_cell.h"
 #include "actor/dead_letters.h"
@@ -11,9 +14,12 @@
 #include "quern/runtime/check.h"
 #include "quern/runtime/event_stream.h"
 #include "quern/runtime/memory_state_store.h"
+#include "scheduler/futex.h"
+#include "scheduler/offload_pool.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
+#include "system/actor_listing.h"
 
 namespace quern::internal {
 namespace {
@@ -28,11 +34,14 @@ uint64_t SystemCore::NextCellId() {
 
 SystemCore* SystemCore::Start(SystemOptions options) {
   auto* core = new SystemCore(std::move(options));
-  core->root_ = ActorCell::NewRoot(core, [core] { core->root_stopped_->Wake(); });
+  core->root_ = ActorCell::NewRoot(core, [core] { core->OnRootStopped(); });
   return core;
 }
 
 SystemCore::SystemCore(SystemOptions options) : options_(std::move(options)) {
+  if (const Status valid = options_.Validate(); !valid.ok()) {
+    CheckFailed(__FILE__, __LINE__, valid.ToString().c_str());
+  }
   if (options_.clock == nullptr) options_.clock = &SystemClock();
   if (options_.random == nullptr) options_.random = &SystemRandom();
   if (options_.logger == nullptr) {
@@ -43,12 +52,16 @@ SystemCore::SystemCore(SystemOptions options) : options_(std::move(options)) {
     own_state_store_ = std::make_unique<MemoryStateStore>();
     options_.state_store = own_state_store_.get();
   }
+  started_ = options_.clock->Now();
+  shutdown_ = std::make_unique<Shutdown>(this);
   events_ = std::make_unique<EventStream>(this);
   dead_letters_ = std::make_unique<DeadLetters>(this, options_.dead_letters_kept);
   sender_epochs_ = std::make_unique<EpochGuard>();
   actor_kinds_ = std::make_unique<ActorKinds>();
   scheduler_ =
       std::make_unique<Scheduler>(this, options_.workers, options_.clock, options_.step_driver);
+  offload_pool_ =
+      std::make_unique<OffloadPool>(this, options_.offload_threads, options_.offload_queue);
   grain_host_ = NewGrainHost(*this);
   network_port_ = std::make_unique<SystemNetworkPort>(this);
 }
@@ -59,18 +72,76 @@ void SystemCore::Release() {
   if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 
-void SystemCore::Stop() {
+void SystemCore::OnRootStopped() {
+  Waiter* waiter = nullptr;
+  {
+    absl::MutexLock lock(&end_mutex_);
+    root_stopped_ = true;
+    waiter = std::exchange(root_waiter_, nullptr);
+  }
+  if (waiter != nullptr) waiter->Wake();
+}
+
+CellPtr<ActorCell> SystemCore::SharedRoot() const {
+  absl::MutexLock lock(&end_mutex_);
+  return root_;
+}
+
+Status SystemCore::StopWithin(Duration timeout) {
+  const Time now = clock().Now();
+  return StopBy(timeout > kNever - now ? kNever : now + timeout);
+}
+
+Status SystemCore::StopBy(Time deadline) {
   QUERN_CHECK(Worker::Current() == nullptr || &Worker::Current()->scheduler() != scheduler_.get());
-  if (stopping_.exchange(true, std::memory_order_seq_cst)) return;
-  grain_host_->Stop();
-  Waiter stopped;
-  root_stopped_ = &stopped;
+  absl::MutexLock lock(&stop_mutex_);
+  if (stopped()) return shutdown_->status();
+  signal_word_.fetch_or(kStopBegan, std::memory_order_acq_rel);
+  FutexWakeAll(&signal_word_);
+  shutdown_->Run(ShutdownPhase::kBeforeStop, deadline);
+  if (!stopping_.exchange(true, std::memory_order_seq_cst)) grain_host_->Stop();
+  shutdown_->Run(ShutdownPhase::kBeforeActorsStop, deadline);
   root_->RequestStop();
-  stopped.Wait();
+  if (!WaitForRoot(deadline)) return StillRunning();
+  shutdown_->Run(ShutdownPhase::kAfterActorsStop, deadline);
   events_->Close();
+  offload_pool_->Stop();
   scheduler_->Stop();
   stopped_.store(true, std::memory_order_release);
+  absl::MutexLock end(&end_mutex_);
   root_ = {};
+  return shutdown_->status();
+}
+
+bool SystemCore::WaitForRoot(Time deadline) {
+  Waiter waiter(this);
+  {
+    absl::MutexLock lock(&end_mutex_);
+    if (root_stopped_) return true;
+    root_waiter_ = &waiter;
+  }
+  if (waiter.Wait(deadline) == Waiter::Outcome::kWoken) return true;
+  {
+    absl::MutexLock lock(&end_mutex_);
+    if (root_waiter_ == &waiter) {
+      root_waiter_ = nullptr;
+      return false;
+    }
+  }
+  waiter.Wait();  // the root stops this very moment
+  return true;
+}
+
+Status SystemCore::StillRunning() const {
+  constexpr size_t kNamed = 8;
+  const ActorPage page = ListActors(root(), {.limit = kNamed});
+  std::string names;
+  for (const ActorInfo& actor : page.actors) absl::StrAppend(&names, " ", actor.path);
+  if (!page.next.empty()) names += " ..";
+  Status status = absl::DeadlineExceededError(
+      absl::StrCat("stop ", options_.name, ": its time is over and these still run:", names));
+  logger().Log(LogLevel::kError, "the system has not stopped in time", {{"actors", names}});
+  return status;
 }
 
 Delivery SystemCore::RouteGrain(const GrainId& id, Message message) {

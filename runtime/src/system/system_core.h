@@ -10,11 +10,15 @@
 #include <string>
 #include <string_view>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
 #include "quern/runtime/clock.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/logger.h"
 #include "quern/runtime/network_port.h"
 #include "quern/runtime/random.h"
+#include "quern/runtime/shutdown.h"
 #include "quern/runtime/state_store.h"
 #include "quern/runtime/system_options.h"
 
@@ -28,6 +32,7 @@ class ActorCell;
 class ActorKinds;
 class DeadLetters;
 class GrainHost;
+class OffloadPool;
 class Scheduler;
 class Waiter;
 class EpochGuard;
@@ -42,7 +47,9 @@ class SystemCore {
 
   // Stops every grain and actor, then the workers. Blocks the thread; idempotent; never on a
   // worker.
-  void Stop();
+  // Waits for the actors no longer than until `deadline`: System::Stop().
+  Status StopBy(Time deadline);
+  Status StopWithin(Duration timeout);
   // From the moment Stop() begins: spawns and grain calls are refused.
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
 
@@ -63,6 +70,16 @@ class SystemCore {
   GrainHost& grain_host() const { return *grain_host_; }
   NetworkPort& network_port() const { return *network_port_; }
   ActorCell& root() const { return *root_; }
+  // Null once the system has stopped. Thread-safe.
+  CellPtr<ActorCell> SharedRoot() const;
+  Shutdown& shutdown() const { return *shutdown_; }
+  OffloadPool& offload_pool() const { return *offload_pool_; }
+  Duration uptime() const { return clock().Now() - started_; }
+
+  // What RunUntilSignal() waits for: a signal's number, or that Stop() has begun.
+  static constexpr uint32_t kSignalMask = 0xff;
+  static constexpr uint32_t kStopBegan = 0x100;
+  std::atomic<uint32_t>& signal_word() { return signal_word_; }
 
   // Null: no network. Read once and used at once.
   Router* router() const { return router_.load(std::memory_order_acquire); }
@@ -82,6 +99,10 @@ class SystemCore {
   static uint64_t NextCellId();
 
  private:
+  bool WaitForRoot(Time deadline);
+  Status StillRunning() const;
+  void OnRootStopped();
+
   explicit SystemCore(SystemOptions options);
   ~SystemCore();
 
@@ -101,8 +122,16 @@ class SystemCore {
   std::unique_ptr<GrainHost> grain_host_;
   std::unique_ptr<NetworkPort> network_port_;
   std::unique_ptr<Scheduler> scheduler_;
-  CellPtr<ActorCell> root_;
-  Waiter* root_stopped_ = nullptr;
+  std::unique_ptr<Shutdown> shutdown_;
+  std::unique_ptr<OffloadPool> offload_pool_;
+  Time started_;
+  std::atomic<uint32_t> signal_word_{0};
+
+  absl::Mutex stop_mutex_;  // held by whoever stops; a plain thread
+  mutable absl::Mutex end_mutex_;
+  CellPtr<ActorCell> root_;  // set before the start, reset under end_mutex_
+  bool root_stopped_ ABSL_GUARDED_BY(end_mutex_) = false;
+  Waiter* root_waiter_ ABSL_GUARDED_BY(end_mutex_) = nullptr;
 };
 
 }  // namespace quern::internal

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "quern/runtime/clock.h"
+#include "quern/runtime/extensions.h"
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/pipe.h"
 #include "quern/runtime/place.h"
@@ -158,6 +159,15 @@ class Context {
   // has given up. Looked at until the handler returns.
   StopToken stop_token() const;
 
+  // Of SpawnOptions::dependencies, else of SystemOptions::extensions; null: of neither. Valid as
+  // long as the actor.
+  template <typename T>
+  T* Dependency() const {
+    const Extensions* own = own_dependencies();
+    T* found = own == nullptr ? nullptr : own->Find<T>();
+    return found != nullptr ? found : system_extensions().Find<T>();
+  }
+
   // Stops this actor once the handler has returned.
   void Stop();
 
@@ -173,6 +183,8 @@ class Context {
  private:
   internal::SystemCore* core() const;
   internal::Cell* cell() const;
+  const Extensions* own_dependencies() const;
+  const Extensions& system_extensions() const;
 
   internal::Turn* const turn_;
 };

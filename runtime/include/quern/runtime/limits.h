@@ -15,6 +15,7 @@ namespace quern {
 inline constexpr size_t kMessageBytesMax = 4096;    // of a message or reply by value; box the rest
 inline constexpr size_t kMessageAlignmentMax = 16;  // of a message
 inline constexpr int kTurnMessagesMax = 32;         // then the actor goes to the back of the queue
+inline constexpr int kTurnMessagesLimit = 65536;    // that the option may be set to
 inline constexpr Duration kTurnTimeMax = std::chrono::milliseconds(1);
 inline constexpr Duration kAskTimeoutDefault = std::chrono::seconds(5);
 inline constexpr int kCallChainMax = 32;  // asks that wait on one another
@@ -61,6 +62,14 @@ inline constexpr Duration kActivateTimeoutDefault = std::chrono::seconds(10);
 inline constexpr size_t kMagazineEnvelopes = 256;  // a size class of a worker
 inline constexpr size_t kDepotMagazinesMax = 64;   // a size class, shared by the workers
 inline constexpr size_t kWorkersMax = 256;
+inline constexpr Duration kStopTimeoutDefault = std::chrono::minutes(1);
+inline constexpr size_t kShutdownHooksMax = 1024;
+inline constexpr size_t kListActorsMax = 10'000;  // a page
+inline constexpr int kOffloadThreadsDefault = 32;
+inline constexpr int kOffloadThreadsMax = 1024;
+inline constexpr size_t kOffloadQueueDefault = 1024;
+inline constexpr size_t kOffloadQueueMax = 1u << 20;
+inline constexpr Duration kOffloadIdleMax = std::chrono::seconds(10);  // then a thread ends
 // A router answers within the timeout that it was given; one so much later counts as silent.
 inline constexpr Duration kRouterGrace = std::chrono::seconds(1);
 

@@ -6,12 +6,15 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "quern/runtime/clock.h"
 #include "quern/runtime/mailbox.h"
 #include "quern/runtime/reentrancy.h"
 
 namespace quern {
+
+class Extensions;
 
 // What happens when a handler, the constructor or OnStart throws, or OnStart returns an error.
 enum class Supervision : uint8_t {
@@ -32,6 +35,9 @@ struct SpawnOptions {
   Reentrancy reentrancy = Reentrancy::kOff;
   // Its asks in flight; more are refused: RESOURCE_EXHAUSTED. 0: no bound.
   uint32_t asks_in_flight_max = 0;
+  // What this actor alone finds with Context::Dependency, before the system's extensions. Shared by
+  // all actors that are spawned with it.
+  std::shared_ptr<const Extensions> dependencies = nullptr;
   // For a spawn in another datacenter or on another node.
   Duration timeout = std::chrono::seconds(10);
 };

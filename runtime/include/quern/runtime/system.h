@@ -9,8 +9,10 @@
 #ifndef QUERN_RUNTIME_SYSTEM_H_
 #define QUERN_RUNTIME_SYSTEM_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "quern/runtime/actor.h"
+#include "quern/runtime/actor_info.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/dead_letter.h"
@@ -27,6 +30,7 @@
 #include "quern/runtime/place.h"
 #include "quern/runtime/ref.h"
 #include "quern/runtime/router.h"
+#include "quern/runtime/shutdown.h"
 #include "quern/runtime/spawn_options.h"
 #include "quern/runtime/status.h"
 #include "quern/runtime/system_options.h"
@@ -38,6 +42,14 @@ class Logger;
 class NetworkPort;
 
 namespace internal {
+template <typename List>
+inline constexpr std::array<const Signature*, 0> kSignatures{};
+template <typename... S>
+inline constexpr std::array<const Signature*, sizeof...(S)> kSignatures<SignatureList<S...>> = {
+    &kSignature<S>...};
+
+StatusOr<CellPtr<Cell>> FindActor(SystemCore* core, std::string_view path,
+                                  const Signature* const* signatures, size_t count);
 Status HostGrain(SystemCore* core, const GrainType& type, GrainOptions options);
 std::optional<GrainInfo> PeekGrain(SystemCore* core, const GrainId& id);
 Status DeactivateGrain(SystemCore* core, Cell* grain);
@@ -45,6 +57,10 @@ Status DeactivateGrain(SystemCore* core, Cell* grain);
 
 class System {
  public:
+  // INVALID_ARGUMENT: SystemOptions::Validate().
+  static StatusOr<std::unique_ptr<System>> Start(SystemOptions options);
+
+  // The same for options that are known to be valid: others stop the program.
   explicit System(std::string_view name);
   explicit System(SystemOptions options);
   // Stops. Never on a worker thread. Blocks the thread.
@@ -159,12 +175,51 @@ class System {
   // Another datacenter, to spawn in.
   Place In(std::string_view datacenter) { return Place(core_, datacenter); }
 
+  // A living actor by its path ("/parent/child"). NOT_FOUND there is none; INVALID_ARGUMENT it does
+  // not take every message of Api. Thread-safe.
+  template <typename Api>
+  StatusOr<Ref<Api>> Find(std::string_view path) const {
+    StatusOr<internal::CellPtr<internal::Cell>> cell =
+        internal::FindActor(core_, path, internal::kSignatures<internal::SignaturesOf<Api>>.data(),
+                            internal::kSignatures<internal::SignaturesOf<Api>>.size());
+    if (!cell.ok()) return cell.status();
+    return Ref<Api>::FromCell(*std::move(cell));
+  }
+
+  // The actors here, a page at a time, in an order that does not change. Thread-safe.
+  ActorPage ListActors(const ListOptions& options = {}) const;
+
+  // Asks the actor at `path` to stop, and returns at once. NOT_FOUND there is none;
+  // INVALID_ARGUMENT the root. Thread-safe.
+  Status Kill(std::string_view path);
+
+  // Of SystemOptions::extensions; null: none of this type. Valid as long as the System.
+  template <typename T>
+  T* Extension() const {
+    return extensions().template Find<T>();
+  }
+
   // For network layers.
   NetworkPort& network_port();
 
-  // Stops grains, then actors (children before parents), then the workers. Idempotent. Blocks the
-  // thread; never on a worker.
+  // Stops grains, then actors (children before parents), then the workers, with the hooks of
+  // shutdown() between. Waits as long as it takes. Idempotent; a second caller waits for the first.
+  // Blocks the thread; never on a worker or from a hook.
   void Stop();
+
+  // The same within `timeout`, and returns what the hooks returned, now and later.
+  // DEADLINE_EXCEEDED: some actors still run, and the text names them; a further call goes on from
+  // there. Blocks the thread; never on a worker or from a hook.
+  Status StopWithin(Duration timeout);
+
+  // Waits for SIGINT, SIGTERM or somebody's Stop(), then stops within
+  // SystemOptions::stop_timeout as above. A second signal ends the
+  // process at once, with status 128 and its number. Handlers and mask are put back before it
+  // returns. FAILED_PRECONDITION another system of this process does the same. Blocks the thread.
+  Status RunUntilSignal();
+
+  // Where hooks of the stop are added. Valid as long as the System.
+  Shutdown& shutdown();
 
   // What happens in the system (event_stream.h). Valid as long as the system.
   EventStream& events() const;
@@ -173,6 +228,8 @@ class System {
   Logger& logger() const;
   const std::string& name() const;
   int workers() const;
+  // Since the start, on the system's clock.
+  Duration uptime() const;
 
   // Messages that nobody handled, since the start.
   uint64_t dead_letters() const;
@@ -193,6 +250,8 @@ class System {
   internal::SystemCore* core() const { return core_; }
 
  private:
+  const Extensions& extensions() const;
+
   internal::SystemCore* const core_;
 };
 

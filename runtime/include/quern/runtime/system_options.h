@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "quern/runtime/clock.h"
 #include "quern/runtime/grain_filter.h"
+#include "quern/runtime/extensions.h"
 #include "quern/runtime/limits.h"
+#include "quern/runtime/status.h"
 
 namespace quern {
 
@@ -21,8 +24,8 @@ class StepDriver;
 }
 
 struct SystemOptions {
-  std::string name = "quern";
-  int workers = 0;  // 0: the CPU quota of the cgroup, else the hardware's threads
+  std::string name = "quern";  // 1 to 255 bytes without control characters; for logs and threads
+  int workers = 0;             // 0: the CPU quota of the cgroup, else the hardware's threads
   // The four below outlive the System; null means the default.
   Clock* clock = nullptr;             // SystemClock()
   Random* random = nullptr;           // SystemRandom()
@@ -31,8 +34,21 @@ struct SystemOptions {
   Duration default_ask_timeout = kAskTimeoutDefault;
   // Asked before a message leaves for a grain (GrainFilter::BeforeSend), in order.
   GrainFilters grain_filters = {};
+  // A turn of an actor ends after so much; then it goes behind the others. Looked at every few
+  // messages.
+  int turn_messages = kTurnMessagesMax;
+  Duration turn_time = kTurnTimeMax;
+  Duration stop_timeout = kStopTimeoutDefault;  // RunUntilSignal()
+  // Worker i is bound to CPU i of these, round and round; empty: to none.
+  std::vector<int> worker_cpus = {};
+  Extensions extensions = {};  // found by type: System::Extension, Context::Dependency
+  int offload_threads = kOffloadThreadsDefault;        // at most, made when needed; offload.h
+  size_t offload_queue = kOffloadQueueDefault;         // functions that wait for one
   size_t dead_letters_kept = kDeadLettersKeptDefault;  // to look at, at most kDeadLettersKeptMax
   internal::StepDriver* step_driver = nullptr;         // quern::testing::StepSystem: no threads
+
+  // INVALID_ARGUMENT, naming the option and what it may be.
+  Status Validate() const;
 };
 
 }  // namespace quern

@@ -1,0 +1,44 @@
+// What can be seen of an actor from outside: for listings, dumps and tools.
+//
+//   for (std::string after;;) {
+//     quern::ActorPage page = system.ListActors({.after = after});
+//     for (const quern::ActorInfo& actor : page.actors) Print(actor.path);
+//     if (page.next.empty()) break;
+//     after = page.next;
+//   }
+//
+// A snapshot of a system that goes on: each line was true a moment ago.
+
+#ifndef QUERN_RUNTIME_ACTOR_INFO_H_
+#define QUERN_RUNTIME_ACTOR_INFO_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quern {
+
+struct ActorInfo {
+  std::string path;
+  std::string actor_class;
+  std::string_view state;  // "starting", "running", "restarting", "stopping", ...
+  bool waiting = false;    // a handler of it is suspended in a wait that a stop would cancel
+  uint64_t id = 0;         // Ref::id()
+};
+
+struct ListOptions {
+  std::string after = {};  // a path: only what comes behind it
+  std::string under = {};  // a path: only what stands below it
+  size_t limit = 100;      // 1 to kListActorsMax; more or less is taken as the nearest
+};
+
+struct ActorPage {
+  std::vector<ActorInfo> actors;  // parents before children, siblings by name
+  std::string next;               // ListOptions::after of the next page; "": this was the last
+};
+
+}  // namespace quern
+
+#endif  // QUERN_RUNTIME_ACTOR_INFO_H_
