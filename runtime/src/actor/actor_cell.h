@@ -62,6 +62,7 @@ class ActorCell final : public MailboxCell {
   bool Handles(const Signature* const* signatures, size_t count) const;
 
   // For listings. Thread-safe.
+  std::string_view ClassName() const override { return class_name(); }
   std::string_view class_name() const { return factory_ == nullptr ? "" : actor_class().name; }
   std::string_view state_name() const;
 

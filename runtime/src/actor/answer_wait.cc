@@ -120,6 +120,7 @@ CallChain* AskersOf(const Turn& turn) {
 }
 
 Waiter::Outcome WaitForAnswer(Turn* turn, Waiter& waiter, Time deadline, const AnswerWait& wait) {
+  waiter.NoteAsk(wait.target, wait.asked->signature->message_name);
   if (turn == nullptr) return waiter.Wait(deadline, /*cancellable=*/true);
   turn->wait = &wait;
   const bool shared = !turn->piped && turn->cell->takes_turns();

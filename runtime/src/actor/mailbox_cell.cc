@@ -212,10 +212,31 @@ void MailboxCell::RunTurn(Worker& worker) {
   turn.cell = this;
   turn.worker = &worker;
   worker.runner()->turn = &turn;
-  const TurnEnd end = RunMessages(turn);
+  const TurnEnd end = worker.SampleDue() ? RunSampled(turn) : RunMessages(turn);
   worker.runner()->turn = nullptr;
   // Only a cell that used up its budget is still ours to touch.
   if (end == TurnEnd::kBudgetUsed) worker.Requeue(this);
+}
+
+MailboxCell::TurnEnd MailboxCell::RunSampled(Turn& turn) {
+  // The cell may be gone afterwards.
+  const Clock& clock = core_->clock();
+  const std::string_view name = ClassName();
+  const size_t queued = CountQueued();
+  const Time began = clock.Now();
+  const TurnEnd end = RunMessages(turn);
+  turn.worker->class_metrics().Sample(name, clock.Now() - began, queued);
+  return end;
+}
+
+size_t MailboxCell::CountQueued() const {
+  size_t count = 0;
+  const MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire);
+  while (node != nullptr && count < kMailboxCountMax) {
+    if (!static_cast<const Envelope*>(node)->is_nudge()) ++count;
+    node = node->next.load(std::memory_order_acquire);
+  }
+  return count;
 }
 
 MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {

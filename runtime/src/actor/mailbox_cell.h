@@ -77,6 +77,14 @@ class MailboxCell : public Cell {
     (void)make;
     return nullptr;
   }
+
+  // Messages in the default mailbox, kMailboxCountMax at most. On the own turn, or on its worker
+  // while that turn is suspended.
+  size_t CountQueued() const;
+
+  // Groups the metrics; lasts as long as the program.
+  virtual std::string_view ClassName() const { return "(grains)"; }
+
   // A handler is suspended in a wait that a stop would cancel.
   bool waiting() const { return parked_worker() != nullptr; }
 
@@ -217,6 +225,7 @@ class MailboxCell : public Cell {
   static constexpr uint8_t kShared = 8;   // several turns
 
   TurnEnd RunMessages(Turn& turn);
+  TurnEnd RunSampled(Turn& turn);
   After RunSignals(Turn& turn);
   void Schedule();
   void PushNode(MailboxNode* node);

@@ -9,8 +9,10 @@
 
 #include "scheduler/fiber_stack.h"
 #include "scheduler/futex.h"
+#include "scheduler/signal_stack.h"
 #include "scheduler/step_driver.h"
 #include "scheduler/waiter.h"
+#include "scheduler/watchdog.h"
 #include "scheduler/worker.h"
 #include "system/system_core.h"
 
@@ -60,6 +62,7 @@ Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock, StepDriver* dr
   for (const auto& worker : workers_) {
     threads_.emplace_back([this, w = worker.get()] {
       SetUpThread(w->index());
+      SignalStack signal_stack;
       w->Run();
     });
   }
@@ -81,8 +84,13 @@ void Scheduler::SetUpThread(int index) const {
 
 Scheduler::~Scheduler() { Stop(); }
 
+void Scheduler::StartWatchdog(Duration limit) {
+  if (driver_ == nullptr) watchdog_ = std::make_unique<Watchdog>(core_, limit, &threads_);
+}
+
 void Scheduler::Stop() {
   if (std::exchange(stopped_, true)) return;
+  watchdog_.reset();
   for (const auto& worker : workers_) worker->Stop();
   if (driver_ != nullptr) driver_->End();
   for (std::thread& thread : threads_) thread.join();

@@ -23,6 +23,7 @@ namespace quern::internal {
 class StepDriver;
 class SystemCore;
 class Waiter;
+class Watchdog;
 class Worker;
 
 // Deadlines of plain threads that wait on a clock which moves only by hand. Thread-safe.
@@ -48,6 +49,9 @@ class Scheduler {
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
+
+  // Looks after handlers that hold their worker. Once; not for a system that is stepped.
+  void StartWatchdog(Duration limit);
 
   // Stops the workers: every cell has ended before. Blocks the thread.
   void Stop();
@@ -96,6 +100,7 @@ class Scheduler {
   ThreadWaits thread_waits_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  std::unique_ptr<Watchdog> watchdog_;
 
   alignas(64) absl::Mutex mutex_;
   CellList injected_ ABSL_GUARDED_BY(mutex_);

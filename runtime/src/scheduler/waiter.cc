@@ -36,7 +36,11 @@ Waiter::Outcome Waiter::Wait(Time deadline, bool cancellable) {
     worker_->timers().Arm(this, deadline, &Waiter::OnTimer);
   }
   parked_ = boost::fibers::context::active();
+  Runner* runner = worker_->runner();
+  if (runner != nullptr) runner->waiter = this;
+  since_ = worker_->now();
   parked_->suspend();
+  if (runner != nullptr) runner->waiter = nullptr;
   if (turn != nullptr) EndCancellable(*turn);
   return outcome_;
 }

@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "quern/runtime/clock.h"
 #include "timer/timer_wheel.h"
@@ -27,6 +28,7 @@ class context;
 
 namespace quern::internal {
 
+class Cell;
 class StepDriver;
 class SystemCore;
 class Worker;
@@ -61,6 +63,14 @@ class Waiter : private InboxItem, private TimerNode {
   // For a FiberGroup and a limit, on the turn's worker: the turn is cancelled, and what it waits
   // for too.
   static void CancelTurn(Turn& turn);
+  // For dumps: what is waited for, and since when. `cell` outlives the wait.
+  void NoteAsk(const Cell* cell, std::string_view message) {
+    asked_cell_ = cell;
+    asked_message_ = message;
+  }
+  const Cell* asked_cell() const { return asked_cell_; }
+  std::string_view asked_message() const { return asked_message_; }
+  Time since() const { return since_; }
 
  private:
   friend class Worker;
@@ -82,6 +92,9 @@ class Waiter : private InboxItem, private TimerNode {
   boost::fibers::context* parked_ = nullptr;
   bool woken_ = false;
   Outcome outcome_ = Outcome::kWoken;
+  const Cell* asked_cell_ = nullptr;
+  std::string_view asked_message_;
+  Time since_{};                   // fibers, while parked
   std::atomic<uint32_t> word_{0};  // plain threads: 1 woken, 2 look at the clock again
 };
 

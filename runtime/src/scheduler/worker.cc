@@ -157,13 +157,15 @@ void Worker::SteppedRunnerBody() {
     if (cell == nullptr) continue;
     EnsureSpare();
     cell->RunTurn(*this);
-    ++turns_;
+    turns_.store(turns() + 1, std::memory_order_relaxed);
   }
   RunnerGone();
 }
 
 void Worker::RunnerGone() {
   if (driver_ != nullptr) driver_->RemoveRunner(runner_);
+  (runner_->previous == nullptr ? runners_list_ : runner_->previous->next) = runner_->next;
+  if (runner_->next != nullptr) runner_->next->previous = runner_->previous;
   if (--runners_ == 0 && stopping_ && stop_waiter_ != nullptr) stop_waiter_->Wake();
 }
 
@@ -175,6 +177,8 @@ Runner* Worker::AdoptFiber(const void* frame) {
   runner->stack_top = frame;
   NoteStack(frame);
   if (driver_ != nullptr) driver_->AddRunner(runner);
+  runner->next = std::exchange(runners_list_, runner);
+  if (runner->next != nullptr) runner->next->previous = runner;
   return runner;
 }
 
@@ -204,12 +208,14 @@ void Worker::EnsureSpare() {
 }
 
 void Worker::AfterTurn() {
-  ++turns_;
-  if (turns_ % kPollEveryTurns == 0) {
+  const uint64_t turns = this->turns() + 1;
+  turns_.store(turns, std::memory_order_relaxed);
+  Beat();
+  if (turns % kPollEveryTurns == 0) {
     ReadClock();
     Poll();
     if (scheduler_->HasInjected()) TakeInjected();
-    if (turns_ % kDispatchEveryTurns == 0) algorithm_->RequestDispatch();
+    if (turns % kDispatchEveryTurns == 0) algorithm_->RequestDispatch();
   } else if (inbox_.load(std::memory_order_relaxed) != nullptr) {
     DrainInbox();
   }

@@ -20,6 +20,7 @@
 #include <boost/fiber/properties.hpp>
 
 #include "mailbox/magazine.h"
+#include "metrics/class_metrics.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/poller.h"
 #include "scheduler/run_queue.h"
@@ -51,6 +52,9 @@ struct Runner : boost::fibers::fiber_properties {
   Turn* turn = nullptr;
   ExceptionState exceptions;
   const void* stack_top = nullptr;
+  Waiter* waiter = nullptr;  // while it is parked
+  Runner* previous = nullptr;
+  Runner* next = nullptr;  // in the worker's list of all
 };
 
 class Worker {
@@ -110,6 +114,22 @@ class Worker {
     return inbox_.load(std::memory_order_seq_cst) != nullptr ||
            time_moved_.load(std::memory_order_seq_cst);
   }
+  // Changes with every turn and every switch of fibers. Thread-safe.
+  uint32_t beat() const { return beat_.load(std::memory_order_relaxed); }
+  // One of the worker's own writes: no locked instruction.
+  void Beat() { beat_.store(beat() + 1, std::memory_order_relaxed); }
+
+  // For metrics. Thread-safe.
+  uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
+  size_t runner_count() const { return runners_.load(std::memory_order_relaxed); }
+  const ClassMetrics& class_metrics() const { return class_metrics_; }
+
+  // Owner only: whether the next turn is one of those that are measured.
+  bool SampleDue() const { return (turns() & (kMetricSampleEvery - 1)) == 0; }
+  ClassMetrics& class_metrics() { return class_metrics_; }
+  // Every fiber of this worker.
+  Runner* runners_list() const { return runners_list_; }
+
   uint64_t parks() const { return parks_.load(std::memory_order_seq_cst); }
   // Times that a cell waited because every runner was suspended.
   uint64_t stalls() const { return stalls_.load(std::memory_order_relaxed); }
@@ -149,13 +169,16 @@ class Worker {
   Runner* runner_ = nullptr;              // of the running fiber; null: main or dispatcher
   Runner* idle_ = nullptr;                // a stack: the warmest stack first
   size_t idle_count_ = 0;
-  size_t runners_ = 0;
+  std::atomic<size_t> runners_{0};  // written here, read by anybody
   size_t starting_ = 0;
   RunQueue queue_;
   TimerWheel timers_;
   BlockCache blocks_;
   Time now_;
-  uint32_t turns_ = 0;
+  Runner* runners_list_ = nullptr;
+  ClassMetrics class_metrics_;
+  std::atomic<uint64_t> turns_{0};  // written here, read by anybody
+  std::atomic<uint32_t> beat_{0};
   int clock_mask_ = 0;
   int spin_limit_ = 0;
   bool stopping_ = false;

@@ -36,6 +36,7 @@ WorkerAlgorithm::Context* WorkerAlgorithm::pick_next() noexcept {
   auto* runner = static_cast<Runner*>(next->get_properties());
   SwitchExceptionState(active, runner);
   worker_->runner_ = runner;
+  worker_->Beat();
 #if defined(__SANITIZE_ADDRESS__)
   NoteStack(runner != nullptr ? runner->stack_top : nullptr);
 #endif

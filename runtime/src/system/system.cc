@@ -8,6 +8,7 @@
 #include "actor/actor_cell.h"
 #include "actor/dead_letters.h"
 #include "grain/grain_host.h"
+#include "metrics/collect.h"
 #include "network/proxy_cell.h"
 #include "quern/runtime/network_port.h"
 #include "scheduler/scheduler.h"
@@ -44,6 +45,7 @@ void System::Stop() { core_->StopBy(kNever).IgnoreError(); }  // hooks that fail
 Status System::StopWithin(Duration timeout) { return core_->StopWithin(timeout); }
 Shutdown& System::shutdown() { return core_->shutdown(); }
 const Extensions& System::extensions() const { return core_->options().extensions; }
+MetricsSnapshot System::Metrics() const { return internal::CollectMetrics(*core_); }
 Duration System::uptime() const { return core_->uptime(); }
 
 ActorPage System::ListActors(const ListOptions& options) const {

@@ -64,6 +64,9 @@ SystemCore::SystemCore(SystemOptions options) : options_(std::move(options)) {
       std::make_unique<OffloadPool>(this, options_.offload_threads, options_.offload_queue);
   grain_host_ = NewGrainHost(*this);
   network_port_ = std::make_unique<SystemNetworkPort>(this);
+  if (options_.watchdog_after > Duration::zero()) {
+    scheduler_->StartWatchdog(options_.watchdog_after);
+  }
 }
 
 SystemCore::~SystemCore() = default;
@@ -114,7 +117,7 @@ Status SystemCore::StopBy(Time deadline) {
 }
 
 bool SystemCore::WaitForRoot(Time deadline) {
-  Waiter waiter(this);
+  Waiter waiter(deadline == kNever ? nullptr : this);
   {
     absl::MutexLock lock(&end_mutex_);
     if (root_stopped_) return true;

@@ -58,6 +58,7 @@ Status SystemOptions::Validate() const {
            InRange("turn_messages", turn_messages, 1, kTurnMessagesLimit),
            Positive("turn_time", turn_time),
            Positive("stop_timeout", stop_timeout),
+           InRange("watchdog_after", watchdog_after.count(), 0, Duration::max().count()),
            AllowedCpus(worker_cpus),
            InRange("offload_threads", offload_threads, 1, kOffloadThreadsMax),
            InRange("offload_queue", static_cast<int64_t>(offload_queue), 1, kOffloadQueueMax),

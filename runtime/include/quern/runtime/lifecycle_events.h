@@ -108,6 +108,16 @@ struct GrainDeactivated {
   Time at;
 };
 
+// A handler has not let go of its worker for SystemOptions::watchdog_after: all actors there wait.
+struct WorkerHeld {
+  std::string path;     // "" when nobody's turn was running
+  std::string message;  // "" in a hook
+  int worker = 0;
+  Duration held{};
+  std::string stack;  // a line a frame, the innermost first; may be empty
+  Time at;
+};
+
 }  // namespace quern
 
 #endif  // QUERN_RUNTIME_LIFECYCLE_EVENTS_H_

@@ -39,6 +39,7 @@ namespace quern {
 
 class EventStream;
 class Logger;
+class MetricsSnapshot;
 class NetworkPort;
 
 namespace internal {
@@ -230,6 +231,9 @@ class System {
   int workers() const;
   // Since the start, on the system's clock.
   Duration uptime() const;
+
+  // What it has done, as numbers (metrics.h). Thread-safe.
+  MetricsSnapshot Metrics() const;
 
   // Messages that nobody handled, since the start.
   uint64_t dead_letters() const;

@@ -39,6 +39,9 @@ struct SystemOptions {
   int turn_messages = kTurnMessagesMax;
   Duration turn_time = kTurnTimeMax;
   Duration stop_timeout = kStopTimeoutDefault;  // RunUntilSignal()
+  // A handler that has held its worker for so long is reported: a log line and a WorkerHeld event,
+  // with its stack. Zero: nothing is.
+  Duration watchdog_after = kWatchdogDefault;
   // Worker i is bound to CPU i of these, round and round; empty: to none.
   std::vector<int> worker_cpus = {};
   Extensions extensions = {};  // found by type: System::Extension, Context::Dependency

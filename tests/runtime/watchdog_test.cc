@@ -1,0 +1,106 @@
+#include "scheduler/watchdog.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <optional>
+#include <semaphore>
+#include <string>
+
+#include "collecting_logger.h"
+#include "quern/quern.h"
+#include "quern/testing/fake_clock.h"
+
+namespace quern {
+namespace {
+
+using testing::FakeClock;
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+struct Hold {
+  std::binary_semaphore* reached;
+  std::binary_semaphore* open;
+};
+struct Ping {};
+struct HolderApi : Protocol<void(Hold), int(Ping)> {};
+
+// Not inlined, and found in the stack by its name.
+__attribute__((noinline)) void HoldTheWorkerHere(const Hold& m) {
+  m.reached->release();
+  m.open->acquire();
+}
+
+struct Holder : Actor<HolderApi> {
+  void On(const Hold& m) { HoldTheWorkerHere(m); }
+  int On(const Ping&) { return 1; }
+};
+
+class WatchdogTest : public ::testing::Test {
+ protected:
+  void HoldIt() {
+    holder_.Tell(Hold{&reached_, &open_});
+    reached_.acquire();
+  }
+  // Moves the clock until the watchdog, on its own thread, has seen enough of it.
+  WorkerHeld NextReport() {
+    for (;;) {
+      clock_.AdvanceBy(kWatchdogDefault / 4);
+      if (std::optional<WorkerHeld> report = reports_.TryNext()) return *report;
+    }
+  }
+
+  FakeClock clock_;
+  CollectingLogger logger_;
+  std::binary_semaphore reached_{0};  // outlive the worker that waits at them
+  std::binary_semaphore open_{0};
+  System system_{SystemOptions{.name = "test", .workers = 1, .clock = &clock_, .logger = &logger_}};
+  EventQueue<WorkerHeld> reports_ = system_.events().Subscribe<WorkerHeld>().value();
+  Ref<HolderApi> holder_ = system_.Spawn<Holder>("holder").value();
+};
+
+TEST_F(WatchdogTest, NamesTheActorTheMessageAndTheStack) {
+  HoldIt();
+
+  const WorkerHeld report = NextReport();
+  open_.release();
+
+  EXPECT_EQ(report.path, "/holder");
+  EXPECT_THAT(report.message, HasSubstr("Hold"));
+  EXPECT_EQ(report.worker, 0);
+  EXPECT_GE(report.held, kWatchdogDefault);
+  EXPECT_THAT(report.stack, HasSubstr("HoldTheWorkerHere"));
+  EXPECT_EQ(logger_.Count("a handler holds its worker"), 1u);
+  EXPECT_EQ(holder_.Ask(Ping{}, 1h).value(), 1);
+}
+
+TEST_F(WatchdogTest, ReportsOnceAnOccurrence) {
+  HoldIt();
+  NextReport();
+  for (int i = 0; i < 100; ++i) clock_.AdvanceBy(kWatchdogDefault);
+  EXPECT_FALSE(reports_.TryNext().has_value());
+  open_.release();
+  system_.WaitUntilQuiet();
+
+  HoldIt();
+  NextReport();
+  open_.release();
+
+  EXPECT_FALSE(reports_.TryNext().has_value());
+}
+
+TEST_F(WatchdogTest, AnIdleWorkerIsNotHeld) {
+  system_.WaitUntilQuiet();
+  for (int i = 0; i < 100; ++i) clock_.AdvanceBy(kWatchdogDefault);
+
+  EXPECT_FALSE(reports_.TryNext().has_value());
+}
+
+TEST_F(WatchdogTest, ZeroTurnsItOff) {
+  EXPECT_TRUE(System::Start({.watchdog_after = 0s}).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(System::Start({.watchdog_after = -1s}).status()));
+}
+
+}  // namespace
+}  // namespace quern
