@@ -66,6 +66,8 @@ struct this_message_cannot_be_moved_into_a_mailbox;
 template <typename Message>
 struct this_message_is_a_view_of_memory_that_its_sender_owns;
 template <typename Message>
+struct this_message_has_a_destructor_that_may_throw;
+template <typename Message>
 struct this_message_is_over_4_KiB_box_it;
 template <typename Message>
 struct this_message_is_aligned_over_16_bytes_box_it;
@@ -93,6 +95,8 @@ auto SignatureMistakeOf() {
     return TypeTag<this_message_is_a_view_of_memory_that_its_sender_owns<M>>();
   } else if constexpr (!std::is_move_constructible_v<M>) {
     return TypeTag<this_message_cannot_be_moved_into_a_mailbox<M>>();
+  } else if constexpr (!std::is_nothrow_destructible_v<M>) {
+    return TypeTag<this_message_has_a_destructor_that_may_throw<M>>();
   } else if constexpr (sizeof(M) > kMessageBytesMax) {
     return TypeTag<this_message_is_over_4_KiB_box_it<M>>();
   } else if constexpr (alignof(M) > kMessageAlignmentMax) {
