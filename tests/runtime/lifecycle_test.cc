@@ -13,6 +13,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "collecting_logger.h"
+#include "life_test_kit.h"
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
 
@@ -22,23 +23,6 @@ namespace {
 using ::testing::ElementsAre;
 using testing::FakeClock;
 using namespace std::chrono_literals;
-
-// What happened, in order.
-class Diary {
- public:
-  void Write(std::string what) {
-    absl::MutexLock lock(&mutex_);
-    entries_.push_back(std::move(what));
-  }
-  std::vector<std::string> entries() const {
-    absl::MutexLock lock(&mutex_);
-    return entries_;
-  }
-
- private:
-  mutable absl::Mutex mutex_;
-  std::vector<std::string> entries_;
-};
 
 struct Ping {};
 struct Fail {};
@@ -178,48 +162,30 @@ TEST_F(LifecycleTest, ThePauseDoubles) {
 }
 
 TEST_F(LifecycleTest, TooManyFailuresInAMinuteStop) {
-  struct Fragile : Actor<NodeApi> {
-    explicit Fragile(std::atomic<int>* made) {
-      ++*made;
-      throw std::runtime_error("never");
-    }
-    int On(const Ping&) { return 0; }
-    void On(const Fail&) {}
-    bool On(const SpawnChild&) { return false; }
-    void On(const Tick&) {}
-    void On(const Quit&) {}
-    void On(const NapThen&) {}
-  };
-  std::atomic<int> made{0};
-  auto ref = system_.Spawn<Fragile>("fragile", &made).value();
-  system_.WaitUntilQuiet();
+  auto node = SpawnNode("a");
   // The pauses: 50, 100, 200, .. 12800, 25600 ms: ten of them take 51.15 s.
-  for (int i = 0; i < 10; ++i) Advance(50ms * (1 << i));
+  for (int i = 0; i < 10; ++i) {
+    node.Tell(Fail{});
+    system_.WaitUntilQuiet();
+    Advance(50ms * (1 << i));
+    EXPECT_EQ(node.Ask(Ping{}).value(), 1);
+  }
 
-  EXPECT_EQ(made, 11);
+  node.Tell(Fail{});
+  system_.WaitUntilQuiet();
+
   EXPECT_EQ(logger_.Count("actor failed and stops"), 1u);
-  EXPECT_EQ(ref.Tell(Tick{}), Delivery::kStopped);
+  EXPECT_EQ(node.Tell(Tick{}), Delivery::kStopped);
 }
 
 TEST_F(LifecycleTest, SupervisionStopStopsAtOnce) {
-  auto node = system_.Spawn<Node>({.supervision = Supervision::kStop}, "a", &diary_, "a").value();
+  auto node = system_.Spawn<Node>({.supervisor = Directive::kStop}, "a", &diary_, "a").value();
   node.Tell(Fail{});
   node.Tell(Tick{});
   system_.WaitUntilQuiet();
 
   EXPECT_THAT(diary_.entries(), ElementsAre("a made", "a started", "a destroyed"));
   EXPECT_EQ(system_.dead_letters(), 1u);
-}
-
-TEST_F(LifecycleTest, ARestartStopsTheChildrenFirst) {
-  auto node = SpawnNode("a");
-  EXPECT_TRUE(node.Ask(SpawnChild{"b"}).value());
-  system_.WaitUntilQuiet();
-  node.Tell(Fail{});
-  system_.WaitUntilQuiet();
-  Advance(50ms);
-
-  EXPECT_TRUE(node.Ask(SpawnChild{"b"}).value());
 }
 
 TEST_F(LifecycleTest, IdleActorsArePassivated) {

@@ -9,6 +9,7 @@
 #include "quern/runtime/codec.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/dead_letter.h"
+#include "quern/runtime/death_watch.h"
 #include "quern/runtime/deferred.h"
 #include "quern/runtime/delivery.h"
 #include "quern/runtime/event_stream.h"
@@ -23,6 +24,7 @@
 #include "quern/runtime/spawn_options.h"
 #include "quern/runtime/state.h"
 #include "quern/runtime/status.h"
+#include "quern/runtime/supervision.h"
 #include "quern/runtime/system.h"
 
 #endif  // QUERN_QUERN_H_

@@ -13,6 +13,7 @@
 #include "actor/pipes.h"
 #include "mailbox/envelope_extra.h"
 #include "quern/runtime/context.h"
+#include "quern/runtime/death_watch.h"
 #include "quern/runtime/event_stream.h"
 #include "quern/runtime/lifecycle_events.h"
 #include "quern/runtime/limits.h"
@@ -27,15 +28,37 @@ static_assert(sizeof(ActorCell) <= 112);
 
 namespace {
 
+// Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+bool IsUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i++]);
+    if (lead < 0x80) continue;
+    const int more = lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : 3;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() - i < static_cast<size_t>(more)) return false;
+    const auto next = static_cast<unsigned char>(text[i]);
+    if ((lead == 0xe0 && next < 0xa0) || (lead == 0xed && next > 0x9f) ||
+        (lead == 0xf0 && next < 0x90) || (lead == 0xf4 && next > 0x8f)) {
+      return false;
+    }
+    for (int k = 0; k < more; ++k) {
+      if ((static_cast<unsigned char>(text[i++]) & 0xc0) != 0x80) return false;
+    }
+  }
+  return true;
+}
+
 Status ValidateName(std::string_view name) {
-  const bool valid = !name.empty() && name.size() <= kActorNameBytesMax &&
-                     std::none_of(name.begin(), name.end(), [](char c) {
-                       return c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-                     });
-  if (valid) return absl::OkStatus();
+  const bool plain = std::none_of(name.begin(), name.end(), [](char c) {
+    return c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  const bool relative = name == "." || name == "..";  // a path's own words
+  if (!name.empty() && name.size() <= kActorNameBytesMax && plain && !relative && IsUtf8(name)) {
+    return absl::OkStatus();
+  }
   return absl::InvalidArgumentError(
-      absl::StrCat("spawn \"", std::string(name),
-                   "\": an actor's name is 1 to 255 bytes without '/' and control characters"));
+      absl::StrCat("spawn \"", IsUtf8(name) ? std::string(name) : "(not UTF-8)",
+                   "\": an actor's name is 1 to 255 bytes of UTF-8 without '/' and control "
+                   "characters, and neither \".\" nor \"..\""));
 }
 
 }  // namespace
@@ -57,10 +80,7 @@ ActorCell::ActorCell(SystemCore* core, CellPtr<ActorCell> parent, const SpawnReq
                      const Layout& layout)
     : MailboxCell(core, SystemCore::NextCellId()),
       name_bytes_(static_cast<uint8_t>(request.name.size())),
-      supervision_(request.options->supervision),
-      passivate_ms_(static_cast<uint32_t>(std::min<int64_t>(
-          std::chrono::ceil<std::chrono::milliseconds>(request.options->passivate_after).count(),
-          UINT32_MAX))),
+      spawned_by_start_(parent && parent->parent_ && parent->state_ != State::kRunning),
       factory_(request.factory),
       parent_(std::move(parent)),
       object_offset_(static_cast<uint32_t>(layout.object)) {
@@ -84,11 +104,10 @@ void ActorCell::Dispose() noexcept {
 }
 
 CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on_stopped) {
-  const SpawnOptions options;
   const Layout layout(nullptr, 0);
   void* memory = ::operator new(layout.bytes, layout.alignment);
   auto* root =
-      ::new (memory) ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, &options}, layout);
+      ::new (memory) ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, nullptr}, layout);
   root->extras().on_stopped = std::move(on_stopped);
   root->MarkSignal(kStartSignal);
   root->MailboxCell::Start();
@@ -97,6 +116,7 @@ CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on
 
 StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequest& request) {
   if (Status valid = ValidateName(request.name); !valid.ok()) return valid;
+  if (Status valid = request.options->supervisor.Validate(); !valid.ok()) return valid;
   if (parent->core().stopping()) return absl::UnavailableError("spawn: the system is stopping");
   StatusOr<std::unique_ptr<ChosenMailbox>> mailbox = ChosenMailbox::Make(request.options->mailbox);
   if (!mailbox.ok()) return mailbox.status();
@@ -110,6 +130,7 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
   }
   cell->SetChosenMailbox(*std::move(mailbox));
   cell->SetStash(request.options->stash_capacity);
+  cell->KeepOptions(*request.options);
   if (request.options->reentrancy != Reentrancy::kOff || request.options->asks_in_flight_max != 0) {
     cell->SetReentry(std::make_unique<Reentry>(request.options->reentrancy,
                                                request.options->asks_in_flight_max));
@@ -124,17 +145,34 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
   return cell;
 }
 
-ActorCell::Extras& ActorCell::extras() {
-  Extras* have = extras_if_any();
+void ActorCell::KeepOptions(const SpawnOptions& options) {
+  if (!options.supervisor.is_default()) extras().supervisor = options.supervisor;
+  if (options.start_tries > 0) extras().start_tries = options.start_tries;
+  if (options.start_timeout > Duration::zero()) extras().start_timeout = options.start_timeout;
+  if (options.passivate_after > Duration::zero()) {
+    extras().passivate_after = options.passivate_after;
+    after_message_ = true;
+  }
+  if (options.passivate_after_messages > 0) {
+    extras().passivate_after_messages = options.passivate_after_messages;
+    after_message_ = true;
+  }
+  if (supervisor().policy().fail_on_returned_errors || core().options().eviction.limit != 0) {
+    after_message_ = true;
+  }
+}
+
+ActorExtras& ActorCell::extras() {
+  ActorExtras* have = extras_if_any();
   if (have != nullptr) return *have;
-  auto* made = new Extras;
+  auto* made = new ActorExtras;
   if (extras_.compare_exchange_strong(have, made, std::memory_order_acq_rel)) return *made;
   delete made;
   return *have;
 }
 
 SideMail* ActorCell::side_mail(bool make) {
-  Extras* have = extras_if_any();
+  ActorExtras* have = extras_if_any();
   if (have == nullptr || have->side_mail == nullptr) {
     if (!make) return nullptr;
     extras().side_mail = std::make_unique<SideMail>();
@@ -171,6 +209,10 @@ std::string_view ActorCell::state_name() const {
       return "starting";
     case State::kRunning:
       return "running";
+    case State::kSuspended:
+      return "suspended";
+    case State::kEscalated:
+      return "escalated";
     case State::kRestarting:
       return "restarting";
     case State::kStopping:
@@ -183,7 +225,7 @@ CellPtr<ActorCell> ActorCell::Find(std::string_view path) {
   CellPtr<ActorCell> cell = CellPtr<ActorCell>::Share(this);
   while (!path.empty()) {
     const size_t slash = std::min(path.find('/'), path.size());
-    Extras* have = cell->extras_if_any();
+    ActorExtras* have = cell->extras_if_any();
     if (have == nullptr) return {};
     cell = have->children.Find(path.substr(0, slash));
     if (!cell) return {};
@@ -194,50 +236,61 @@ CellPtr<ActorCell> ActorCell::Find(std::string_view path) {
 
 ActorTimers* ActorCell::Timers(bool make) {
   if (make) return stopping() ? nullptr : &extras().timers;
-  Extras* have = extras_if_any();
+  ActorExtras* have = extras_if_any();
   return have == nullptr ? nullptr : &have->timers;
 }
+
+Time ActorCell::Now(Turn& turn) { return turn.worker->ReadClock(); }
 
 After ActorCell::OnSignals(Turn& turn, uint32_t bits) {
   if ((bits & kStartSignal) != 0 && state_ == State::kStarting && (bits & kStopSignal) == 0) {
     if (Construct(turn) == After::kEnded) return After::kEnded;
-    if (state_ == State::kRunning) Publish<ActorStarted>(turn);
   }
   if ((bits & kStopSignal) != 0 && state_ != State::kStopping) return BeginStop(turn);
+  if ((bits & kChildrenGoneSignal) != 0 && ChildrenGone(turn) == After::kEnded) {
+    return After::kEnded;
+  }
+  const uint32_t rest = bits & ~(kStartSignal | kStopSignal | kChildrenGoneSignal);
+  return rest == 0 ? After::kGoOn : OnLifeSignals(turn, rest);
+}
+
+After ActorCell::OnLifeSignals(Turn& turn, uint32_t bits) {
   if ((bits & kTimerSignal) != 0) {
-    if (Status told = FireTimers(turn); !told.ok()) return Fail(turn, told);
+    const Status told = FireTimers(turn);
+    if (!told.ok() && FailWhenAlone(turn, told) == After::kEnded) return After::kEnded;
   }
   if ((bits & kFailedSignal) != 0 && state_ == State::kRunning) {
-    return Fail(turn, std::exchange(extras().failure, absl::OkStatus()));
+    const Status why = std::exchange(extras().deferred_failure, absl::OkStatus());
+    if (Fail(turn, why) == After::kEnded) return After::kEnded;
   }
-  if ((bits & kChildrenGoneSignal) != 0) return ChildrenGone(turn);
-  if ((bits & kRestartSignal) != 0 && state_ == State::kRestarting) {
+  if ((bits & kPauseOverSignal) != 0 && state_ == State::kRestarting && extras().pause != nullptr) {
     std::exchange(extras().pause, nullptr)->Retire();
-    const After after = Construct(turn);
-    if (after == After::kGoOn && state_ == State::kRunning) Publish<ActorRestarted>(turn);
-    return after;
+    if (Construct(turn) == After::kEnded) return After::kEnded;
+  }
+  if ((bits & kRestartSignal) != 0 && RestartOnRequest(turn) == After::kEnded) {
+    return After::kEnded;
+  }
+  if ((bits & kSuspensionSignal) != 0) ObeySuspension(turn);
+  if ((bits & kEscalationSignal) != 0 && TakeEscalations(turn) == After::kEnded) {
+    return After::kEnded;
+  }
+  if ((bits & kResumeSignal) != 0 && state_ == State::kEscalated && Resume(turn) == After::kEnded) {
+    return After::kEnded;
   }
   if ((bits & kIdleSignal) != 0 && state_ == State::kRunning && Idle(turn)) {
     Publish<ActorPassivated>(turn);
     return BeginStop(turn);
   }
-  return After::kGoOn;
-}
-
-// An event that says no more than who and when. Not for the root.
-template <typename E>
-void ActorCell::Publish(Turn& turn) {
-  if (factory_ == nullptr) return;
-  core().events().PublishWith(
-      [&] { return E{Path(), std::string(actor_class().name), turn.worker->ReadClock()}; });
+  return (bits & kEvictionSignal) != 0 ? Evicted(turn) : After::kGoOn;
 }
 
 After ActorCell::Construct(Turn& turn) {
   if (factory_ == nullptr) {
     state_ = State::kRunning;
+    ArmEviction(turn);
     return After::kGoOn;
   }
-  const bool last = supervision_ == Supervision::kStop || !factory_->repeatable;
+  const bool last = !factory_->repeatable;
   EndStates();
   ReturnStash(SIZE_MAX);
   turn.constructing = this;
@@ -248,102 +301,96 @@ After ActorCell::Construct(Turn& turn) {
   turn.constructing = nullptr;
   if (last) DropArguments();
   has_object_ = status.ok();
-  if (status.ok() && actor_class().on_start != nullptr) {
-    status = RunGuarded(
-        turn, [&](Context& context) { return actor_class().on_start(object(), context); });
-  }
+  if (status.ok()) status = RunOnStart(turn);
   if (!status.ok()) return Fail(turn, status);
+  if (state_ == State::kRestarting) {
+    Restarted(turn);
+  } else {
+    Publish<ActorStarted>(turn);
+  }
   state_ = State::kRunning;
-  if (passivate_ms_ != 0) had_message_ = true;
+  if (after_message_) had_message_ = true;
+  ActorExtras* have = extras_if_any();
+  if (have != nullptr && have->to_be_suspended) ObeySuspension(turn);
   return After::kGoOn;
+}
+
+Status ActorCell::RunOnStart(Turn& turn) {
+  if (actor_class().on_start == nullptr) return absl::OkStatus();
+  const ActorExtras* have = extras_if_any();
+  Duration timeout = have == nullptr ? Duration::zero() : have->start_timeout;
+  if (timeout == Duration::zero()) timeout = core().options().start_timeout;
+  turn.deadline = turn.worker->FreshNow() + timeout;
+  if (have != nullptr && have->start_failures != 0) turn.deadline = have->start_until;
+  return RunGuarded(turn,
+                    [&](Context& context) { return actor_class().on_start(object(), context); });
 }
 
 After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
   Thunk thunk = factory_ == nullptr ? nullptr : actor_class().handlers->Find(*envelope);
   void* self = object();
-  if (in_state_) [[unlikely]]
+  if (in_state_) [[unlikely]] {
     FindInState(*envelope, &thunk, &self);
-  if (thunk == nullptr && factory_ != nullptr) thunk = actor_class().any;
-  if (thunk == nullptr) {
-    if (!envelope->is_ask()) {
-      core().dead_letters().Add({.reason = DeadLetterReason::kUnhandled,
-                                 .target = Path(),
-                                 .message = envelope->signature->message_name,
-                                 .sender_id = SenderIdOf(*envelope)});
-    }
-    DropEnvelope(envelope, absl::NotFoundError(absl::StrCat(Path(), " knows no such message")));
-    return After::kGoOn;
   }
-  had_message_ = true;
+  if (thunk == nullptr) [[unlikely]] {
+    return OnUnknownMessage(turn, envelope);
+  }
   const Status ran = RunMessage(turn, envelope, thunk, self);
-  if (!turn.consuming) had_message_ = true;  // others have run meanwhile
-  if (ran.ok()) return After::kGoOn;
-  if (!DeferEnd(kFailedSignal)) return Fail(turn, ran);
-  extras().failure.Update(ran);
-  return After::kGoOn;
+  if (!ran.ok()) [[unlikely]] {
+    return FailWhenAlone(turn, ran);
+  }
+  return after_message_ ? AfterMessage(turn) : After::kGoOn;
 }
 
-After ActorCell::Fail(Turn& turn, const Status& why) {
-  const std::string path = Path();
-  core().events().PublishWith([&] {
-    return ActorFailed{path, std::string(actor_class().name), why, turn.worker->ReadClock()};
-  });
-  StopTimers();
-  DestroyObject();
-  // Asked to stop meanwhile: the signal is still there and decides.
-  if (StopRequested()) return After::kGoOn;
-  std::optional<Duration> pause;
-  if (supervision_ == Supervision::kRestart && factory_->repeatable) {
-    pause = extras().restarts.Take(turn.worker->ReadClock());
+After ActorCell::OnUnknownMessage(Turn& turn, Envelope* envelope) {
+  if (factory_ != nullptr && envelope->signature == &kSignature<TerminatedSignature>) {
+    return OnTerminated(turn, envelope);
   }
-  if (!pause.has_value()) {
-    core().logger().Log(LogLevel::kError, "actor failed and stops",
-                        {{"actor", path}, {"class", actor_class().name}, {"why", why.ToString()}});
-    return BeginStop(turn);
+  if (factory_ != nullptr && actor_class().any != nullptr) {
+    const Status ran = RunMessage(turn, envelope, actor_class().any, object());
+    if (!ran.ok()) return FailWhenAlone(turn, ran);
+    return after_message_ ? AfterMessage(turn) : After::kGoOn;
   }
-  core().logger().Log(LogLevel::kWarn, "actor failed and restarts",
-                      {{"actor", path},
-                       {"class", actor_class().name},
-                       {"why", why.ToString()},
-                       {"pause_ms", std::chrono::ceil<std::chrono::milliseconds>(*pause).count()}});
-  state_ = State::kRestarting;
-  extras().next_pause = *pause;
-  if (extras().children.StopAll()) BeginRestartPause(turn);
+  if (!envelope->is_ask()) {
+    core().dead_letters().Add({.reason = DeadLetterReason::kUnhandled,
+                               .target = Path(),
+                               .message = envelope->signature->message_name,
+                               .sender_id = SenderIdOf(*envelope)});
+  }
+  DropEnvelope(envelope, absl::NotFoundError(absl::StrCat(Path(), " knows no such message")));
   return After::kGoOn;
-}
-
-void ActorCell::BeginRestartPause(Turn& turn) {
-  extras().children.Reopen();
-  const Time due = turn.worker->ReadClock() + extras().next_pause;
-  extras().pause =
-      CellTimer::Arm(*turn.worker, due, CellPtr<MailboxCell>::Share(this), kRestartSignal);
 }
 
 After ActorCell::ChildrenGone(Turn& turn) {
+  if (!extras().children.Gone()) return After::kGoOn;
   if (state_ == State::kStopping) return FinishStop(turn);
-  if (state_ == State::kRestarting && extras().pause == nullptr) BeginRestartPause(turn);
-  return After::kGoOn;
+  return state_ == State::kRestarting ? Rebuild(turn) : After::kGoOn;
 }
 
 After ActorCell::BeginStop(Turn& turn) {
   state_ = State::kStopping;
   StopTimers();
+  UnwatchAll();
   // Without extras nobody has spawned a child, and from this turn on nobody will.
-  Extras* have = extras_if_any();
+  ActorExtras* have = extras_if_any();
   if (have == nullptr || have->children.StopAll()) return FinishStop(turn);
   return After::kGoOn;
 }
 
+void ActorCell::RunOnStop(Turn& turn) {
+  if (!has_object_ || actor_class().on_stop == nullptr) return;
+  const bool cancellable = std::exchange(turn.cancellable, false);  // OnStop may still ask
+  Status status =
+      RunGuarded(turn, [&](Context& context) { return actor_class().on_stop(object(), context); });
+  turn.cancellable = cancellable;
+  if (status.ok()) return;
+  extras().failure = {};  // not one that a supervisor decides about
+  core().logger().Log(LogLevel::kError, "OnStop failed",
+                      {{"actor", Path()}, {"why", status.ToString()}});
+}
+
 After ActorCell::FinishStop(Turn& turn) {
-  if (has_object_ && actor_class().on_stop != nullptr) {
-    turn.cancellable = false;  // OnStop may still ask
-    Status status = RunGuarded(
-        turn, [&](Context& context) { return actor_class().on_stop(object(), context); });
-    if (!status.ok()) {
-      core().logger().Log(LogLevel::kError, "OnStop failed",
-                          {{"actor", Path()}, {"why", status.ToString()}});
-    }
-  }
+  RunOnStop(turn);
   StopTimers();
   ReturnStash(SIZE_MAX);  // refused with the mailbox
   Close(turn);
@@ -352,7 +399,9 @@ After ActorCell::FinishStop(Turn& turn) {
   if (parent_) {
     // The parent's count goes last: this cell may be gone when Release() returns.
     CellPtr<ActorCell> parent = parent_;
-    if (parent->extras().children.Remove(this)) parent->Signal(kChildrenGoneSignal);
+    const bool last_child = parent->extras().children.Remove(this);
+    TellWatchers();
+    if (last_child) parent->Signal(kChildrenGoneSignal);
     Release();
   } else {
     extras().on_stopped();
@@ -361,7 +410,7 @@ After ActorCell::FinishStop(Turn& turn) {
 }
 
 void ActorCell::StopTimers() {
-  Extras* have = extras_if_any();
+  ActorExtras* have = extras_if_any();
   if (have == nullptr) return;
   have->timers.CancelAll();
   if (have->pipes != nullptr) have->pipes->CancelAll();
@@ -372,31 +421,6 @@ void ActorCell::StopTimers() {
 void ActorCell::DestroyObject() {
   if (!std::exchange(has_object_, false)) return;
   actor_class().destroy(object());
-}
-
-void ActorCell::OnTurnEnd(Turn& turn) {
-  if (passivate_ms_ == 0 || !std::exchange(had_message_, false)) return;
-  extras().last_active = turn.worker->ReadClock();
-  if (extras().idle == nullptr) {
-    ArmIdle(turn, extras().last_active + std::chrono::milliseconds(passivate_ms_));
-  }
-}
-
-void ActorCell::ArmIdle(Turn& turn, Time due) {
-  extras().idle = CellTimer::Arm(*turn.worker, due, CellPtr<MailboxCell>::Share(this), kIdleSignal);
-}
-
-bool ActorCell::Idle(Turn& turn) {
-  if (extras().idle != nullptr) std::exchange(extras().idle, nullptr)->Retire();
-  const Stash* stashed = stash();
-  if (HasMessages() || had_message_ || (stashed != nullptr && stashed->size() != 0)) {
-    had_message_ = true;  // armed again at the end of this turn
-    return false;
-  }
-  const Time due = extras().last_active + std::chrono::milliseconds(passivate_ms_);
-  if (turn.worker->ReadClock() >= due) return true;
-  ArmIdle(turn, due);
-  return false;
 }
 
 }  // namespace quern::internal

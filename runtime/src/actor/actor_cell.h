@@ -2,13 +2,15 @@
 //
 //   starting    the first turn: constructor, OnStart
 //   running     messages
-//   restarting  after a failure: the object is gone, children stop, then a pause; messages wait
+//   suspended   somebody asked for it: messages wait, the object and its timers stay
+//   escalated   it has failed and its parent decides: messages wait
+//   restarting  the old object goes, children that OnStart spawned stop, then a pause, then a new
+//               object; messages wait
 //   stopping    nothing is handled; children stop first, then OnStop, the mailbox is dead-lettered,
-//   the
-//               object is destroyed
+//               the object is destroyed
 //
 // All of it on the actor's own turn. The object lies behind the cell in one allocation, and so does
-// the name. What few actors have (children, timers, a restart's history, passivation) is in Extras.
+// the name. What few actors have is in ActorExtras. What follows a failure: actor_failure.cc.
 
 #ifndef QUERN_RUNTIME_SRC_ACTOR_ACTOR_CELL_H_
 #define QUERN_RUNTIME_SRC_ACTOR_ACTOR_CELL_H_
@@ -19,20 +21,21 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "actor/actor_extras.h"
 #include "actor/actor_timers.h"
-#include "actor/children.h"
 #include "actor/mailbox_cell.h"
-#include "actor/restart_budget.h"
 #include "actor/state_stack.h"
-#include "mailbox/side_mail.h"
+#include "quern/runtime/event_stream.h"
 #include "quern/runtime/internal/actor_class.h"
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/spawn_options.h"
 #include "quern/runtime/status.h"
+#include "system/system_core.h"
 
 namespace quern::internal {
 
@@ -48,9 +51,12 @@ class ActorCell final : public MailboxCell {
 
   std::string Path() const override;
   void RequestStop() override { Signal(kStopSignal); }
+  Status Request(LifeOrder order) override;
   void Dispose() noexcept override;
 
   std::string_view name() const { return {name_begin(), name_bytes_}; }
+  // Its parent's OnStart did, and will again when the parent restarts.
+  bool spawned_by_start() const { return spawned_by_start_; }
 
   // By names below this cell ("a/b"). Null: none. Thread-safe.
   CellPtr<ActorCell> Find(std::string_view path);
@@ -62,19 +68,31 @@ class ActorCell final : public MailboxCell {
   bool Handles(const Signature* const* signatures, size_t count) const;
 
   // For listings. Thread-safe.
-  std::string_view ClassName() const override { return class_name(); }
-  std::string_view class_name() const { return factory_ == nullptr ? "" : actor_class().name; }
+  std::string_view ClassName() const override {
+    return factory_ == nullptr ? "" : actor_class().name;
+  }
   std::string_view state_name() const;
 
   // Null: none. Thread-safe.
   const Extensions* dependencies() const {
-    Extras* have = extras_if_any();
+    const ActorExtras* have = extras_if_any();
     return have == nullptr ? nullptr : have->dependencies.get();
   }
 
+  // Of `target`, on this actor's own turn (death_watch.h).
+  Status Watch(ActorCell* target);
+  void Unwatch(ActorCell* target);
+
   // On the actor's own turn.
+  void PausePassivation(bool pause);
+  std::vector<CellPtr<ActorCell>> LivingChildren() const;
+  const CellPtr<ActorCell>& parent() const { return parent_; }
   ActorTimers* Timers(bool make) override;
   bool stopping() const { return state_ == State::kStopping; }
+  uint64_t restarts() const {
+    const ActorExtras* have = extras_if_any();
+    return have == nullptr ? 0 : have->restart_count;
+  }
 
   std::shared_ptr<Pipes>& pipes() { return extras().pipes; }
 
@@ -87,32 +105,30 @@ class ActorCell final : public MailboxCell {
   After OnSignals(Turn& turn, uint32_t bits) override;
   After OnMessage(Turn& turn, Envelope* envelope) override;
   void OnTurnEnd(Turn& turn) override;
+  void OnThrown(Turn& turn, const std::exception_ptr& thrown) override;
+  void OnReturnedError(Turn& turn, const Status& status) override;
+  bool KeepsForRetry(Turn& turn, Envelope* envelope, const Status& why) override;
   bool Accepting() const override { return state_ == State::kRunning; }
 
  private:
   static constexpr uint32_t kStartSignal = kOwnSignals;
   static constexpr uint32_t kChildrenGoneSignal = kOwnSignals << 1;
-  static constexpr uint32_t kRestartSignal = kOwnSignals << 2;
+  static constexpr uint32_t kPauseOverSignal = kOwnSignals << 2;
   static constexpr uint32_t kIdleSignal = kOwnSignals << 3;
-  static constexpr uint32_t kFailedSignal = kOwnSignals << 15;  // while others of its handlers ran
+  static constexpr uint32_t kRestartSignal = kOwnSignals << 4;     // somebody asked for it
+  static constexpr uint32_t kSuspensionSignal = kOwnSignals << 5;  // look at to_be_suspended
+  static constexpr uint32_t kEscalationSignal = kOwnSignals << 6;  // look at escalations
+  static constexpr uint32_t kResumeSignal = kOwnSignals << 7;      // the parent resumes
+  static constexpr uint32_t kEvictionSignal = kOwnSignals << 8;    // chosen; to the root: choose
+  static constexpr uint32_t kFailedSignal = kOwnSignals << 15;     // while others of its handlers ran
 
-  enum class State : uint8_t { kStarting, kRunning, kRestarting, kStopping };
-
-  // Made when first needed; the children are everybody's, the rest belongs to the actor's turn.
-  struct Extras {
-    Children children;
-    ActorTimers timers;
-    RestartBudget restarts;
-    StateStack states;
-    std::shared_ptr<Pipes> pipes;
-    Duration next_pause{};
-    CellTimer* pause = nullptr;  // of a restart
-    CellTimer* idle = nullptr;   // passivation
-    Time last_active{};
-    std::function<void()> on_stopped;  // the root's
-    std::unique_ptr<SideMail> side_mail;
-    Status failure;  // of kFailedSignal
-    std::shared_ptr<const Extensions> dependencies;  // the spawner's; set before the start
+  enum class State : uint8_t {
+    kStarting,
+    kRunning,
+    kSuspended,
+    kEscalated,
+    kRestarting,
+    kStopping
   };
 
   // Behind the cell, in one allocation: the name, the kept arguments, the object.
@@ -126,6 +142,7 @@ class ActorCell final : public MailboxCell {
 
   ActorCell(SystemCore* core, CellPtr<ActorCell> parent, const SpawnRequest& request,
             const Layout& layout);
+  void KeepOptions(const SpawnOptions& options);
   ~ActorCell() override;
 
   char* name_begin() const { return reinterpret_cast<char*>(const_cast<ActorCell*>(this) + 1); }
@@ -136,37 +153,84 @@ class ActorCell final : public MailboxCell {
   void DropArguments();
   void* object() { return reinterpret_cast<char*>(this) + object_offset_; }
 
+  // An event that says no more than who and when. Not for the root.
   template <typename E>
-  void Publish(Turn& turn);
+  void Publish(Turn& turn) {
+    if (factory_ == nullptr) return;
+    core().events().PublishWith([&] { return E{Path(), ClassText(), Now(turn)}; });
+  }
+  std::string ClassText() const { return std::string(ClassName()); }
+  static Time Now(Turn& turn);
   After Construct(Turn& turn);
-  After Fail(Turn& turn, const Status& why);
+  Status RunOnStart(Turn& turn);
+  void RunOnStop(Turn& turn);
   After BeginStop(Turn& turn);
   After FinishStop(Turn& turn);
-  void BeginRestartPause(Turn& turn);
   After ChildrenGone(Turn& turn);
   void DestroyObject();
   void EndStates();
   void FindInState(const Envelope& envelope, Thunk* thunk, void** self);
   void StopTimers();
+  After OnUnknownMessage(Turn& turn, Envelope* envelope);
+
+  // death_watch.cc
+  After OnTerminated(Turn& turn, Envelope* envelope);
+  void TellTerminated(ActorCell& watcher) const;
+  void TellWatchers();
+  void UnwatchAll();
+
+  // passivation.cc
+  // After a handler that went well, for those who asked to be told.
+  After AfterMessage(Turn& turn);
   bool Idle(Turn& turn);
   void ArmIdle(Turn& turn, Time due);
-  Extras& extras();
+  void RetireIdle();
+  After Evicted(Turn& turn);
+
+  // eviction.cc: the root's
+  void ArmEviction(Turn& turn);
+  void ChooseVictims(Turn& turn);
+
+  After OnLifeSignals(Turn& turn, uint32_t bits);
+
+  // actor_failure.cc
+  const Supervisor& supervisor() const;
+  After Fail(Turn& turn, const Status& why);
+  // At once, or when the others of its handlers have ended.
+  After FailWhenAlone(Turn& turn, const Status& why);
+  After Obey(Turn& turn, Directive directive, const Failure& failure);
+  After RestartAfterFailure(Turn& turn, const Failure& failure);
+  After StopAfterFailure(Turn& turn, const Failure& failure);
+  After Escalate(const Failure& failure);
+  After TakeEscalations(Turn& turn);
+  After Resume(Turn& turn);
+  void ShareWithSiblings(Directive directive);
+  std::optional<Duration> NextPause(Turn& turn);
+  void NoteStartFailure(Turn& turn);
+  // `keep_object`: until the children are gone, for OnStop.
+  After BeginRestart(Turn& turn, Duration pause, bool keep_object);
+  After Rebuild(Turn& turn);
+  void Restarted(Turn& turn);
+  After RestartOnRequest(Turn& turn);
+  void ObeySuspension(Turn& turn);
+
+  ActorExtras& extras();
   SideMail* side_mail(bool make) override;
-  Extras* extras_if_any() const { return extras_.load(std::memory_order_acquire); }
+  ActorExtras* extras_if_any() const { return extras_.load(std::memory_order_acquire); }
 
   // The small ones first: they fill the base's tail.
   const uint8_t name_bytes_;
-  const Supervision supervision_;
-  const uint32_t passivate_ms_;
-  const ActorFactory* const factory_;  // null: the root
-  const CellPtr<ActorCell> parent_;
-  std::atomic<Extras*> extras_{nullptr};
-  const uint32_t object_offset_;
+  const bool spawned_by_start_;
   std::atomic<State> state_ = State::kStarting;  // written on the own turn, listed from anywhere
   bool has_object_ = false;
   bool has_arguments_ : 1 = false;
   bool in_state_ : 1 = false;  // extras hold a state
   bool had_message_ = false;
+  const ActorFactory* const factory_;  // null: the root
+  const CellPtr<ActorCell> parent_;
+  std::atomic<ActorExtras*> extras_{nullptr};
+  const uint32_t object_offset_;
+  bool after_message_ = false;  // AfterMessage() has something to do
 };
 
 }  // namespace quern::internal

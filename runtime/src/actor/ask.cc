@@ -120,8 +120,9 @@ bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, const AskOptions& op
 }
 
 void ReportFailedTell(const Envelope& envelope, const Status& status) {
-  const Turn* turn = CurrentTurn();
+  Turn* turn = CurrentTurn();
   if (turn == nullptr) return;
+  turn->cell->OnReturnedError(*turn, status);
   turn->cell->core().dead_letters().Add({.reason = DeadLetterReason::kFailed,
                                          .target = turn->cell->Path(),
                                          .message = envelope.signature->message_name,

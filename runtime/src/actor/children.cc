@@ -17,41 +17,65 @@ std::string_view Children::NameEq::NameOf(const ActorCell* cell) { return cell->
 
 Status Children::Add(ActorCell* child) {
   absl::MutexLock lock(&mutex_);
-  if (stopping_)
+  if (stopping_ != Stopping::kNone) {
     return absl::UnavailableError(
         absl::StrCat("spawn ", child->Path(), ": its parent is stopping"));
+  }
   if (!cells_.insert(child).second) {
     return absl::AlreadyExistsError(absl::StrCat("spawn ", child->Path(), ": that name is taken"));
   }
+  if (child->spawned_by_start()) ++started_;
   child->AddRef();
   return absl::OkStatus();
 }
 
-bool Children::Remove(ActorCell* child) {
-  bool last = false;
-  {
-    absl::MutexLock lock(&mutex_);
-    cells_.erase(child);
-    last = stopping_ && cells_.empty();
-  }
-  return last;
+bool Children::NoneLeft() const {
+  if (stopping_ == Stopping::kNone) return false;
+  return stopping_ == Stopping::kAll ? cells_.empty() : started_ == 0;
 }
 
-bool Children::StopAll() {
-  std::vector<CellPtr<ActorCell>> all;
+bool Children::Remove(ActorCell* child) {
+  absl::MutexLock lock(&mutex_);
+  if (cells_.erase(child) != 0 && child->spawned_by_start()) --started_;
+  return NoneLeft();
+}
+
+bool Children::Gone() {
+  absl::MutexLock lock(&mutex_);
+  return NoneLeft();
+}
+
+bool Children::StopAll() { return Stop(Stopping::kAll); }
+
+bool Children::StopStarted() { return Stop(Stopping::kStarted); }
+
+bool Children::Stop(Stopping which) {
+  std::vector<CellPtr<ActorCell>> asked;
+  bool none = false;
   {
     absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-    all.reserve(cells_.size());
-    for (ActorCell* cell : cells_) all.push_back(CellPtr<ActorCell>::Share(cell));
+    stopping_ = which;
+    none = NoneLeft();
+    for (ActorCell* cell : cells_) {
+      if (which == Stopping::kStarted && !cell->spawned_by_start()) continue;
+      asked.push_back(CellPtr<ActorCell>::Share(cell));
+    }
   }
-  for (const auto& cell : all) cell->RequestStop();
-  return all.empty();
+  for (const auto& cell : asked) cell->RequestStop();
+  return none;
 }
 
 void Children::Reopen() {
   absl::MutexLock lock(&mutex_);
-  stopping_ = false;
+  stopping_ = Stopping::kNone;
+}
+
+std::vector<CellPtr<ActorCell>> Children::All() {
+  absl::MutexLock lock(&mutex_);
+  std::vector<CellPtr<ActorCell>> all;
+  all.reserve(cells_.size());
+  for (ActorCell* cell : cells_) all.push_back(CellPtr<ActorCell>::Share(cell));
+  return all;
 }
 
 std::vector<CellPtr<ActorCell>> Children::From(std::string_view first, size_t max) {

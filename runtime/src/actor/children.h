@@ -5,6 +5,7 @@
 #define QUERN_RUNTIME_SRC_ACTOR_CHILDREN_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string_view>
 #include <vector>
@@ -25,20 +26,30 @@ class Children {
   // Adds a count. ALREADY_EXISTS, or UNAVAILABLE while all are being stopped.
   Status Add(ActorCell* child);
 
-  // Gives the count up. True: it was the last one, and somebody has asked to stop them all.
+  // Gives the count up. True: it was the last of those that have been asked to stop.
   bool Remove(ActorCell* child);
 
-  // Asks every child to stop; no new one is taken until Reopen(). True: there was none.
+  // Asks every child to stop, or only those that OnStart has spawned; no new one is taken until
+  // Reopen(). True: there was none, and nobody will call Remove() for the last.
   bool StopAll();
+  bool StopStarted();
   void Reopen();
 
   // Those named `first` or later, by name, `max` at most.
   std::vector<CellPtr<ActorCell>> From(std::string_view first, size_t max);
+  // None is left of those that have been asked to stop.
+  bool Gone();
+
+  std::vector<CellPtr<ActorCell>> All();
 
   // Null: no such child.
   CellPtr<ActorCell> Find(std::string_view name);
 
  private:
+  enum class Stopping : uint8_t { kNone, kStarted, kAll };
+  bool Stop(Stopping which);
+  bool NoneLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   struct NameHash {
     using is_transparent = void;
     size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
@@ -56,7 +67,8 @@ class Children {
 
   absl::Mutex mutex_;
   absl::flat_hash_set<ActorCell*, NameHash, NameEq> cells_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t started_ ABSL_GUARDED_BY(mutex_) = 0;  // of `cells_`: spawned by their parent's OnStart
+  Stopping stopping_ ABSL_GUARDED_BY(mutex_) = Stopping::kNone;
 };
 
 }  // namespace quern::internal

@@ -18,6 +18,34 @@ uint64_t Context::sender_id() const {
 
 Time Context::deadline() const { return turn_->deadline; }
 
+uint64_t Context::restarts() const {
+  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  return actor == nullptr ? 0 : actor->restarts();
+}
+
+void Context::PausePassivation() {
+  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  if (actor != nullptr) actor->PausePassivation(true);
+}
+
+void Context::ResumePassivation() {
+  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  if (actor != nullptr) actor->PausePassivation(false);
+}
+
+std::vector<std::string> Context::children() const {
+  std::vector<std::string> names;
+  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  if (actor == nullptr) return names;
+  for (const auto& child : actor->LivingChildren()) names.emplace_back(child->name());
+  return names;
+}
+
+std::string Context::parent_path() const {
+  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  return actor == nullptr ? std::string() : actor->parent()->Path();
+}
+
 void Context::Stop() { turn_->cell->RequestStop(); }
 
 Status Context::Sleep(Duration duration) {

@@ -35,6 +35,11 @@ Status DescribeException(const std::exception_ptr& thrown, std::string_view what
 
 void Cell::FillSender(SenderStamp* stamp) const { stamp->actor_id = id_; }
 
+Status Cell::Request(LifeOrder) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      Path(), " is not an actor of this process: it cannot be restarted or suspended"));
+}
+
 void BeginMessage(Turn& turn, Envelope* envelope) {
   turn.envelope = envelope;
   turn.deadline = envelope->deadline();
@@ -100,6 +105,15 @@ Delivery MailboxCell::PostAtGate(Envelope* envelope) {
   }
   if (offered.nudge) PushNode(AllocateNudge());
   return offered.delivery;
+}
+
+void MailboxCell::PostPastBounds(Envelope* envelope) {
+  if (closed()) {
+    FinishEnvelope(envelope);
+    return;
+  }
+  envelope->flags |= Envelope::kQueued;
+  PushNode(envelope);
 }
 
 void MailboxCell::SetChosenMailbox(std::unique_ptr<ChosenMailbox> mailbox) {
@@ -350,6 +364,11 @@ Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void
   if (thrown != nullptr) [[unlikely]] {
     status = DescribeException(thrown, envelope->signature->message_name);
     TakeBack(turn, envelope);
+    OnThrown(turn, thrown);
+    if (KeepsForRetry(turn, envelope, status)) {
+      EndMessage(turn);
+      return status;
+    }
     FailAsk(envelope, status);
   }
   EndMessage(turn);
@@ -372,7 +391,10 @@ Status MailboxCell::RunGuarded(Turn& turn, const std::function<Status(Context&)>
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (thrown != nullptr) status = DescribeException(thrown, Path());
+  if (thrown != nullptr) {
+    status = DescribeException(thrown, Path());
+    OnThrown(turn, thrown);
+  }
   EndMessage(turn);
   return status;
 }

@@ -69,6 +69,10 @@ class MailboxCell : public Cell {
   // holds this cell can never be answered: kStopped, FAILED_PRECONDITION, ask_cycle.
   Delivery Post(Envelope* envelope) override;
 
+  // A tell of the runtime's own, which no bound of a chosen mailbox may refuse. A closed cell drops
+  // it in silence. Thread-safe.
+  void PostPastBounds(Envelope* envelope);
+
   // Sets `bits` and sees that a turn looks at them. Nothing on a closed cell.
   void Signal(uint32_t bits);
 
@@ -125,6 +129,9 @@ class MailboxCell : public Cell {
   SystemCore& core() const { return *core_; }
   SystemCore* system_core() const override { return core_; }
 
+  // A handler has answered a tell with an error, which nobody sees. On the cell's own turn.
+  virtual void OnReturnedError(Turn&, const Status&) {}
+
   // One turn, on a runner fiber of `worker`. The scheduler calls it.
   void RunTurn(Worker& worker);
 
@@ -149,6 +156,16 @@ class MailboxCell : public Cell {
 
   // After the last message of a turn, before the cell goes idle or yields.
   virtual void OnTurnEnd(Turn&) {}
+
+  // What a handler or hook threw, while the turn still knows its message. On the cell's own turn.
+  virtual void OnThrown(Turn&, const std::exception_ptr&) {}
+
+  // Whether a message whose handler threw `why` is to be handled again; if so, it has been put
+  // back. On the cell's own turn.
+  virtual bool KeepsForRetry(Turn&, Envelope*, const Status& why) {
+    (void)why;
+    return false;
+  }
 
   // Whether messages may be popped now: while false (a restart's backoff, a stop that waits for
   // children, a fence) they stay in the mailbox, signals are still seen. When it turns true
@@ -176,6 +193,9 @@ class MailboxCell : public Cell {
   // ended yet; they are cancelled, and OnSignals gets `bit` once they have.
   bool DeferEnd(uint32_t bit);
 
+  // On the cell's own turn: others of its handlers, or this one, wait while messages go on.
+  bool HasAwayTurns();
+
   // Kept by the kind of cell among what few have; always the same once it was made. Null when there
   // is none and `make` is false.
   virtual SideMail* side_mail(bool make) = 0;
@@ -196,6 +216,10 @@ class MailboxCell : public Cell {
   // are routed again). Latecomers are refused. On the cell's own turn, once; the caller then
   // returns kEnded.
   void Close(Turn& turn, const std::function<void(Envelope*)>& sink = nullptr);
+
+  // As closed(), in one order with other such accesses: whoever first publishes something and then
+  // finds the cell open may be sure that the cell, once closed, sees what was published.
+  bool ClosedInOrder() const { return (gate_.load(std::memory_order_seq_cst) & kClosed) != 0; }
 
   // Messages are waiting. On the cell's own turn.
   bool HasMessages() const;

@@ -133,6 +133,10 @@ bool MailboxCell::DeferEnd(uint32_t bit) {
   return true;
 }
 
+bool MailboxCell::HasAwayTurns() {
+  return (elsewhere_ & kShared) != 0 && side_mail(false)->reentry->away > 0;
+}
+
 void MailboxCell::CancelShared() {
   for (Turn* turn : side_mail(false)->reentry->parked) {
     turn->cancelled = true;

@@ -6,27 +6,43 @@
 #include <algorithm>
 #include <optional>
 
+#include "actor/supervisor_policy.h"
 #include "quern/runtime/clock.h"
-#include "quern/runtime/limits.h"
 
 namespace quern::internal {
 
 class RestartBudget {
  public:
-  // The pause before the restart, twice the last one; nothing when kRestartsMax within
-  // kRestartWindow are used up. A window without failures starts anew.
-  std::optional<Duration> Take(Time now) {
-    if (count_ == 0 || now - window_start_ >= kRestartWindow) {
+  // The pause before the restart; nothing when the policy's restarts within its window are used up.
+  // The window begins with the first of them.
+  std::optional<Duration> Take(const Supervisor::Policy& policy, Time now) {
+    if (count_ == 0 || now - window_start_ >= policy.restart_window) {
       window_start_ = now;
       count_ = 0;
     }
-    if (count_ == kRestartsMax) return std::nullopt;
-    return std::min(kRestartBackoffMax, kRestartBackoffMin * (int64_t{1} << count_++));
+    if (count_ >= policy.restarts_max) return std::nullopt;
+    ++count_;
+    return Pause(policy.backoff, now);
+  }
+
+  // The pause alone.
+  Duration Pause(const RestartBackoff& backoff, Time now) {
+    if (now - last_failure_ >= backoff.reset_after) pause_ = Duration::zero();
+    last_failure_ = now;
+    const bool doubles = pause_ > Duration::zero() && pause_ <= backoff.max / 2;
+    if (pause_ == Duration::zero()) {
+      pause_ = backoff.min;
+    } else {
+      pause_ = doubles ? pause_ * 2 : backoff.max;
+    }
+    return pause_;
   }
 
  private:
   Time window_start_{};
+  Time last_failure_{};
   int count_ = 0;
+  Duration pause_{};
 };
 
 }  // namespace quern::internal

@@ -34,6 +34,7 @@ class EnvelopeExtra {
   std::vector<std::string> call_chain;  // as paths, filled in when it leaves or came from a peer
   std::shared_ptr<TickMark> tick;       // of a timer that waits for this tick's end
   bool is_tick = false;
+  int crashes = 0;  // of handlers, by this message (Supervisor::SkipAfter)
   std::shared_ptr<std::atomic<int64_t>> load;  // of a routee: one less when the message has ended
 };
 

@@ -64,7 +64,7 @@ std::string_view WithoutSlash(std::string_view path) {
 
 ActorInfo InfoOf(const ActorCell& cell) {
   return {.path = cell.Path(),
-          .actor_class = std::string(cell.class_name()),
+          .actor_class = std::string(cell.ClassName()),
           .state = cell.state_name(),
           .waiting = cell.waiting(),
           .id = cell.id()};

@@ -61,6 +61,7 @@ Status System::Kill(std::string_view path) {
   return absl::OkStatus();
 }
 
+Status System::WaitUntilStopping() { return core_->WaitUntilStopping(); }
 EventStream& System::events() const { return core_->events(); }
 GrainPage System::ListGrains(const GrainListOptions& options) const {
   return core_->grain_host().List(options);
@@ -90,7 +91,7 @@ StatusOr<CellPtr<Cell>> FindActor(SystemCore* core, std::string_view path,
   }
   if (!cell->Handles(signatures, count)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(cell->Path(), " is a ", std::string(cell->class_name()),
+        absl::StrCat(cell->Path(), " is a ", std::string(cell->ClassName()),
                      " and does not take every message of the Api it was looked up with"));
   }
   return CellPtr<Cell>::Adopt(cell.release());

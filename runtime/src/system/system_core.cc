@@ -17,6 +17,7 @@
 #include "scheduler/futex.h"
 #include "scheduler/offload_pool.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/step_driver.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
 #include "system/actor_listing.h"
@@ -82,6 +83,9 @@ void SystemCore::OnRootStopped() {
     root_stopped_ = true;
     waiter = std::exchange(root_waiter_, nullptr);
   }
+  // Also when a failure has reached it: RunUntilSignal() goes on to stop what is left.
+  signal_word_.fetch_or(kStopBegan, std::memory_order_acq_rel);
+  FutexWakeAll(&signal_word_);
   if (waiter != nullptr) waiter->Wake();
 }
 
@@ -99,6 +103,10 @@ Status SystemCore::StopBy(Time deadline) {
   QUERN_CHECK(Worker::Current() == nullptr || &Worker::Current()->scheduler() != scheduler_.get());
   absl::MutexLock lock(&stop_mutex_);
   if (stopped()) return shutdown_->status();
+  {
+    absl::MutexLock end(&end_mutex_);
+    ending_ = true;
+  }
   signal_word_.fetch_or(kStopBegan, std::memory_order_acq_rel);
   FutexWakeAll(&signal_word_);
   shutdown_->Run(ShutdownPhase::kBeforeStop, deadline);
@@ -145,6 +153,26 @@ Status SystemCore::StillRunning() const {
       absl::StrCat("stop ", options_.name, ": its time is over and these still run:", names));
   logger().Log(LogLevel::kError, "the system has not stopped in time", {{"actors", names}});
   return status;
+}
+
+void SystemCore::Fail(Status why) {
+  logger().Log(LogLevel::kError, "a failure has reached the root: every actor stops",
+               {{"why", why.ToString()}});
+  absl::MutexLock lock(&end_mutex_);
+  if (failure_.ok()) failure_ = std::move(why);
+}
+
+Status SystemCore::WaitUntilStopping() {
+  const auto over = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return ending_ || root_stopped_; };
+  if (StepDriver* driver = StepDriver::OfThread(); driver != nullptr) {
+    driver->RunUntilCertainly([&] {
+      absl::MutexLock lock(&end_mutex_);
+      return over();
+    });
+  }
+  absl::MutexLock lock(&end_mutex_);
+  end_mutex_.Await(absl::Condition(&over));
+  return failure_;
 }
 
 Delivery SystemCore::RouteGrain(const GrainId& id, Message message) {

@@ -20,6 +20,7 @@
 #include "quern/runtime/random.h"
 #include "quern/runtime/shutdown.h"
 #include "quern/runtime/state_store.h"
+#include "quern/runtime/status.h"
 #include "quern/runtime/system_options.h"
 
 namespace quern {
@@ -50,6 +51,12 @@ class SystemCore {
   // Waits for the actors no longer than until `deadline`: System::Stop().
   Status StopBy(Time deadline);
   Status StopWithin(Duration timeout);
+  // The root was given a failure, and stops every actor by itself. Thread-safe.
+  void Fail(Status why);
+  // Blocks the thread until a stop has begun or every actor has been stopped by a failure; returns
+  // that failure.
+  Status WaitUntilStopping();
+
   // From the moment Stop() begins: spawns and grain calls are refused.
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
 
@@ -130,8 +137,10 @@ class SystemCore {
   absl::Mutex stop_mutex_;  // held by whoever stops; a plain thread
   mutable absl::Mutex end_mutex_;
   CellPtr<ActorCell> root_;  // set before the start, reset under end_mutex_
+  Status failure_ ABSL_GUARDED_BY(end_mutex_);
   bool root_stopped_ ABSL_GUARDED_BY(end_mutex_) = false;
   Waiter* root_waiter_ ABSL_GUARDED_BY(end_mutex_) = nullptr;
+  bool ending_ ABSL_GUARDED_BY(end_mutex_) = false;  // a stop has begun
 };
 
 }  // namespace quern::internal

@@ -15,9 +15,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "quern/runtime/clock.h"
 #include "quern/runtime/extensions.h"
+#include "quern/runtime/death_watch.h"
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/pipe.h"
 #include "quern/runtime/place.h"
@@ -158,6 +160,39 @@ class Context {
   // Fires when this actor has been asked to stop, the ask being handled has expired, or its asker
   // has given up. Looked at until the handler returns.
   StopToken stop_token() const;
+  // How often this actor has been restarted: its object replaced after it had once started.
+  uint64_t restarts() const;
+
+  // Watches an actor of this process: when it has stopped (at once, if it has already), `self`,
+  // which is the actor itself, gets one Terminated (death_watch.h). OK too when it is watched
+  // already. NOT_FOUND the Ref is empty; INVALID_ARGUMENT itself; FAILED_PRECONDITION a grain or an
+  // actor on another node, or a grain that watches; RESOURCE_EXHAUSTED kWatchesPerActorMax.
+  template <typename A, typename Api>
+    requires internal::kHandlesTerminated<A>
+  Status Watch(A& self, const Ref<Api>& ref) {
+    (void)self;
+    return internal::WatchActor(*turn_, ref.cell().get());
+  }
+  template <typename A, typename Api>
+    requires(!internal::kHandlesTerminated<A>)
+  internal::this_actor_watches_but_has_no_handler_On_const_quern_Terminated<A> Watch(
+      A&, const Ref<Api>&) = delete;
+  // After it, no Terminated of that actor is handled. Nothing for one that is not watched.
+  template <typename Api>
+  void Unwatch(const Ref<Api>& ref) {
+    internal::UnwatchActor(*turn_, ref.cell().get());
+  }
+
+  // Until it is resumed, neither idleness nor the count of messages passivates this actor, and it
+  // is not evicted. Idleness is counted anew from the resumption; a count that has been reached
+  // takes effect then. Nothing for a grain.
+  void PausePassivation();
+  void ResumePassivation();
+
+  // The names of this actor's living children, in no order. None for a grain.
+  std::vector<std::string> children() const;
+  // The path of this actor's parent; "/" under the root, and for a grain "".
+  std::string parent_path() const;
 
   // Of SpawnOptions::dependencies, else of SystemOptions::extensions; null: of neither. Valid as
   // long as the actor.

@@ -143,6 +143,20 @@ class Ref {
     if (cell_) cell_->RequestStop();
   }
 
+  // Asks for a new object in the actor's place, and for its children too (Directive::kRestart);
+  // returns at once. It happens after the running handler has returned, whoever asks, the actor
+  // itself included; OnStop runs first, the mailbox stays, a suspension ends. NOT_FOUND empty Ref;
+  // UNAVAILABLE it has stopped; FAILED_PRECONDITION a grain, on another node, or its arguments
+  // cannot be copied. Thread-safe.
+  Status Restart() const { return Request(internal::LifeOrder::kRestart); }
+
+  // Asks the actor to handle nothing until it is reinstated; returns at once. The running handler
+  // ends first. Messages are accepted and wait, asks within their deadlines; it is not passivated.
+  // Codes as for Restart(). Thread-safe.
+  Status Suspend() const { return Request(internal::LifeOrder::kSuspend); }
+  // Ends a suspension; nothing for an actor that runs. Codes as for Restart(). Thread-safe.
+  Status Reinstate() const { return Request(internal::LifeOrder::kReinstate); }
+
   // "/parent/child", "kind/key", the address of a remote actor; "" when empty.
   std::string path() const { return cell_ ? cell_->Path() : std::string(); }
 
@@ -162,6 +176,11 @@ class Ref {
  private:
   template <typename Other>
   friend class Ref;
+
+  Status Request(internal::LifeOrder order) const {
+    if (!cell_) return absl::NotFoundError("an empty Ref has no actor to restart or suspend");
+    return cell_->Request(order);
+  }
 
   template <typename M>
   static internal::Envelope* Envelop(M&& message, bool ask) {

@@ -11,22 +11,25 @@
 #include "quern/runtime/clock.h"
 #include "quern/runtime/mailbox.h"
 #include "quern/runtime/reentrancy.h"
+#include "quern/runtime/supervision.h"
 
 namespace quern {
 
 class Extensions;
 
-// What happens when a handler, the constructor or OnStart throws, or OnStart returns an error.
-enum class Supervision : uint8_t {
-  kRestart,  // a new object from the kept arguments, after a pause of 50 ms to 30 s; the mailbox
-             // stays; at most 10 a minute, then stop
-  kStop,
-};
-
 struct SpawnOptions {
-  Supervision supervision = Supervision::kRestart;
-  // Without a message for so long, the actor stops. Zero: never.
+  // What follows a failure. Default: the system's, and by default that restarts.
+  Supervisor supervisor = {};
+  // The first start: so many tries, each with a new object, within so long; then the actor stops
+  // and its name is free again. A handler that never started leaves nothing to restart. The timeout
+  // bounds what OnStart asks, too. 0: the system's.
+  int start_tries = 0;
+  Duration start_timeout = Duration::zero();
+  // Passivation: without a message for so long, or after so many messages, the actor stops, as by
+  // Stop(), on its own turn. Not while it is suspended or has paused it
+  // (Context::PausePassivation). Zero: never. Idleness is measured to 100 ms, never too short.
   Duration passivate_after = Duration::zero();
+  uint64_t passivate_after_messages = 0;
   // Where messages wait. Default: without a bound, in order of arrival.
   MailboxOptions mailbox = {};
   // Messages that Context::Stash() may put aside at a time. 0: it may not.

@@ -221,6 +221,10 @@ class System {
 
   // Where hooks of the stop are added. Valid as long as the System.
   Shutdown& shutdown();
+  // Blocks the thread until somebody has called Stop() (OK), or a failure was escalated to the root
+  // and every actor has stopped because of it (that failure). What is left is Stop(). Never on a
+  // worker.
+  Status WaitUntilStopping();
 
   // What happens in the system (event_stream.h). Valid as long as the system.
   EventStream& events() const;

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "quern/runtime/clock.h"
-#include "quern/runtime/grain_filter.h"
+#include "quern/runtime/eviction.h"
 #include "quern/runtime/extensions.h"
+#include "quern/runtime/grain_filter.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/status.h"
+#include "quern/runtime/supervision.h"
 
 namespace quern {
 
@@ -49,6 +51,11 @@ struct SystemOptions {
   size_t offload_queue = kOffloadQueueDefault;         // functions that wait for one
   size_t dead_letters_kept = kDeadLettersKeptDefault;  // to look at, at most kDeadLettersKeptMax
   internal::StepDriver* step_driver = nullptr;         // quern::testing::StepSystem: no threads
+  // Of actors whose SpawnOptions say nothing of their own.
+  Supervisor supervisor = {};
+  int start_tries = kStartTriesDefault;
+  Duration start_timeout = kStartTimeoutDefault;
+  EvictionOptions eviction = {};
 
   // INVALID_ARGUMENT, naming the option and what it may be.
   Status Validate() const;

@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "quern/runtime/death_watch.h"
 #include "quern/runtime/internal/handler_table.h"
 #include "quern/runtime/internal/signature.h"
 #include "quern/runtime/status.h"
@@ -30,6 +31,7 @@ struct ActorClass {
   void (*destroy)(void* actor);
   Status (*on_start)(void* actor, Context& context);  // null: none
   Status (*on_stop)(void* actor, Context& context);   // null: none
+  Thunk on_terminated;                                // null: none
 };
 
 // OnStart and OnStop: void or Status, with or without a Context&.
@@ -84,6 +86,7 @@ constexpr ActorClass MakeActorClass() {
       requires(A& a, Context& context) { a.OnStop(context); } || requires(A& a) { a.OnStop(); }) {
     c.on_stop = &CallOnStop<A>;
   }
+  if constexpr (kHandlesTerminated<A>) c.on_terminated = &RunHandler<A, TerminatedSignature>;
   return c;
 }
 

@@ -22,6 +22,9 @@ namespace quern::internal {
 
 class SystemCore;
 
+// What a Ref asks of an actor's life.
+enum class LifeOrder : uint8_t { kRestart, kSuspend, kReinstate };
+
 class Cell {
  public:
   Cell(const Cell&) = delete;
@@ -36,6 +39,10 @@ class Cell {
 
   // Asks the target to stop; returns at once. Thread-safe. A grain's proxy does nothing.
   virtual void RequestStop() {}
+
+  // Asks for it and returns at once. FAILED_PRECONDITION: not an actor of this process, or it
+  // cannot be restarted; UNAVAILABLE: it has stopped. Thread-safe.
+  virtual Status Request(LifeOrder order);
 
   // The system it belongs to; lives as long as the cell.
   virtual SystemCore* system_core() const = 0;

@@ -37,6 +37,9 @@ struct HandlerTable {
   const Signature* const* signatures;
   const Thunk* thunks;
   uint16_t count;
+  // Whether the handler leaves the message as it found it, so that it can be run on it again. Null:
+  // none does.
+  const bool* keeps_message = nullptr;
 
   // Null when the class has no handler for it.
   Thunk Find(const Envelope& e) const {
@@ -47,6 +50,13 @@ struct HandlerTable {
       if (signatures[i] == e.signature) return thunks[i];
     }
     return nullptr;
+  }
+
+  bool KeepsMessage(const Envelope& e) const {
+    for (uint16_t i = 0; keeps_message != nullptr && i < count; ++i) {
+      if (signatures[i] == e.signature) return keeps_message[i];
+    }
+    return false;
   }
 };
 
@@ -355,13 +365,18 @@ void RunHandler(void* actor_ptr, Envelope* e, Context& context) {
   }
 }
 
+template <typename Form>
+inline constexpr bool kKeepsMessage =
+    Form::kPass == Pass::kConstRef && std::is_void_v<typename Form::Deferral>;
+
 template <typename A, typename List>
 struct HandlerTableOf;
 template <typename A, typename... S>
 struct HandlerTableOf<A, SignatureList<S...>> {
   static constexpr const Signature* kSignatures[sizeof...(S) + 1] = {&kSignature<S>..., nullptr};
   static constexpr Thunk kThunks[sizeof...(S) + 1] = {&RunHandler<A, S>..., nullptr};
-  static constexpr HandlerTable kTable = {kSignatures, kThunks, sizeof...(S)};
+  static constexpr bool kKeeps[sizeof...(S) + 1] = {kKeepsMessage<FormFor<A, S>>..., false};
+  static constexpr HandlerTable kTable = {kSignatures, kThunks, sizeof...(S), kKeeps};
 };
 
 // Instantiate only when kHandles<A, Api>.

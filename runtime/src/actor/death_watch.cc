@@ -1,0 +1,94 @@
+#include "actor/death_watch.h"
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "actor/actor_cell.h"
+#include "actor/turn.h"
+#include "quern/runtime/death_watch.h"
+#include "quern/runtime/limits.h"
+
+namespace quern::internal {
+namespace {
+
+Status NotAnActor(const Cell& cell) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("watch ", cell.Path(), ": only actors of this process watch and are watched"));
+}
+
+}  // namespace
+
+Status WatchActor(Turn& turn, Cell* watched) {
+  if (watched == nullptr) return absl::NotFoundError("watch: the Ref is empty");
+  auto* watcher = dynamic_cast<ActorCell*>(turn.cell);
+  if (watcher == nullptr) return NotAnActor(*turn.cell);
+  auto* target = dynamic_cast<ActorCell*>(watched);
+  if (target == nullptr) return NotAnActor(*watched);
+  return watcher->Watch(target);
+}
+
+void UnwatchActor(Turn& turn, Cell* watched) {
+  auto* watcher = dynamic_cast<ActorCell*>(turn.cell);
+  auto* target = dynamic_cast<ActorCell*>(watched);
+  if (watcher != nullptr && target != nullptr) watcher->Unwatch(target);
+}
+
+Status ActorCell::Watch(ActorCell* target) {
+  if (target == this) return absl::InvalidArgumentError("an actor cannot watch itself");
+  CellsById& watching = extras().watching;
+  if (watching.count(target->id()) != 0) return absl::OkStatus();
+  if (watching.size() >= kWatchesPerActorMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(Path(), " watches ", kWatchesPerActorMax, " actors already"));
+  }
+  watching.emplace(target->id(), CellPtr<ActorCell>::Share(target));
+  // One that never had a watcher does not look for any once it has closed: whoever finds it closed
+  // afterwards tells itself.
+  if (target->closed() || !target->extras().watchers.Add(id(), CellPtr<ActorCell>::Share(this)) ||
+      (target->ClosedInOrder() && target->extras().watchers.Remove(id()))) {
+    target->TellTerminated(*this);
+  }
+  return absl::OkStatus();
+}
+
+void ActorCell::Unwatch(ActorCell* target) {
+  ActorExtras* have = extras_if_any();
+  if (have != nullptr && have->watching.erase(target->id()) != 0) {
+    target->extras().watchers.Remove(id());
+  }
+}
+
+void ActorCell::UnwatchAll() {
+  ActorExtras* have = extras_if_any();
+  if (have == nullptr) return;
+  for (const auto& [target_id, target] : std::exchange(have->watching, {})) {
+    target->extras().watchers.Remove(id());
+  }
+}
+
+void ActorCell::TellTerminated(ActorCell& watcher) const {
+  Envelope* envelope =
+      MakeEnvelope<TerminatedSignature>(0, /*ask=*/false, Terminated{Path(), id()});
+  envelope->sender_id = id();
+  watcher.PostPastBounds(envelope);
+}
+
+void ActorCell::TellWatchers() {
+  ActorExtras* have = extras_.load(std::memory_order_seq_cst);
+  if (have == nullptr) return;
+  for (const auto& [watcher_id, watcher] : have->watchers.End()) TellTerminated(*watcher);
+}
+
+After ActorCell::OnTerminated(Turn& turn, Envelope* envelope) {
+  const auto& terminated = *static_cast<const Terminated*>(envelope->message());
+  // An Unwatch() or a restart may have overtaken it.
+  if (extras().watching.erase(terminated.id) == 0 || actor_class().on_terminated == nullptr) {
+    FinishEnvelope(envelope);
+    return After::kGoOn;
+  }
+  const Status ran = RunMessage(turn, envelope, actor_class().on_terminated, object());
+  return ran.ok() ? After::kGoOn : Fail(turn, ran);
+}
+
+}  // namespace quern::internal
