@@ -77,18 +77,14 @@ inline constexpr bool kIsSignature = false;
 template <typename R, typename M>
 inline constexpr bool kIsSignature<R(M)> = std::is_object_v<M> && !std::is_pointer_v<M>;
 
-template <typename M>
-inline constexpr char kMessageId = 0;
+template <typename M, typename... Messages>
+inline constexpr int kTimes = (int{__is_same(M, Messages)} + ...);
+template <typename... Messages>
+inline constexpr bool kDiffer = ((kTimes<Messages, Messages...> == 1) && ...);
 
 template <typename... Signatures>
 constexpr bool MessagesDiffer() {
-  const void* ids[] = {&kMessageId<typename SignatureParts<Signatures>::Message>..., nullptr};
-  for (size_t i = 0; i < sizeof...(Signatures); ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      if (ids[i] == ids[j]) return false;
-    }
-  }
-  return true;
+  return kDiffer<typename SignatureParts<Signatures>::Message...>;
 }
 
 // An Api and the messages that only its actor itself can send.
