@@ -206,7 +206,7 @@ class Agent : public Actor<AgentApi> {
   void SpawnChild(Context& context) {
     SpawnOptions options;
     if (world_->Below(2) == 0) options.passivate_after = 20ms;
-    if (world_->Below(4) == 0) options.supervision = Supervision::kStop;
+    if (world_->Below(4) == 0) options.supervisor = Directive::kStop;
     auto child = context.Spawn<Agent>(options, "c" + std::to_string(world_->agents.size()), world_);
     if (child.ok()) world_->agents.push_back(*std::move(child));
   }

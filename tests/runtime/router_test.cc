@@ -309,7 +309,7 @@ TEST_F(RouterTest, ARouteeThatStoppedIsLeftOut) {
 
 TEST_F(RouterTest, ARouteesFailureFollowsItsSupervision) {
   RouterOptions options;
-  options.routee.supervision = Supervision::kStop;
+  options.routee.supervisor = Directive::kStop;
   auto pool = Make(Routing::kRoundRobin, 2, options);
   auto other =
       system_.SpawnRouter<Worker>("restarting", {.strategy = Routing::kRoundRobin, .size = 2})

@@ -430,7 +430,7 @@ TEST_F(TimersTest, AMessageWhoseCopyThrowsFailsItsActorAlone) {
   };
   int copies = 2;
   SpawnOptions options;
-  options.supervision = Supervision::kStop;
+  options.supervisor = Directive::kStop;
   auto copier = system_.Spawn<Copier>(options, "copier", &copies).value();
 
   Advance(seconds(2));

@@ -189,7 +189,7 @@ std::string ActorCell::Path() const {
 }
 
 std::vector<CellPtr<ActorCell>> ActorCell::ChildrenFrom(std::string_view first, size_t max) {
-  Extras* have = extras_if_any();
+  ActorExtras* have = extras_if_any();
   if (have == nullptr) return {};
   return have->children.From(first, max);
 }

@@ -120,7 +120,7 @@ class ActorCell final : public MailboxCell {
   static constexpr uint32_t kEscalationSignal = kOwnSignals << 6;  // look at escalations
   static constexpr uint32_t kResumeSignal = kOwnSignals << 7;      // the parent resumes
   static constexpr uint32_t kEvictionSignal = kOwnSignals << 8;    // chosen; to the root: choose
-  static constexpr uint32_t kFailedSignal = kOwnSignals << 15;     // while others of its handlers ran
+  static constexpr uint32_t kFailedSignal = kOwnSignals << 15;  // while others of its handlers ran
 
   enum class State : uint8_t {
     kStarting,

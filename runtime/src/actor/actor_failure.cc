@@ -65,8 +65,7 @@ After ActorCell::FailWhenAlone(Turn& turn, const Status& why) {
 After ActorCell::Fail(Turn& turn, const Status& why) {
   Failure failure = std::exchange(extras().failure, {});
   failure.status = why;
-  core().events().PublishWith(
-      [&] { return ActorFailed{Path(), ClassText(), why, Now(turn)}; });
+  core().events().PublishWith([&] { return ActorFailed{Path(), ClassText(), why, Now(turn)}; });
   // Asked to stop meanwhile: the signal is still there and decides.
   if (StopRequested()) {
     StopTimers();

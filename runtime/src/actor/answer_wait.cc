@@ -44,7 +44,7 @@ std::string WhatTargetDoes(const AnswerWait& wait, Time now) {
   Time begun = wait.asked->ask().begun();
   for (int hops = 0; hops < kCallChainMax; ++hops) {
     auto* cell = dynamic_cast<MailboxCell*>(target.get());
-    ParkedHandler parked;
+    ParkedAsk parked;
     if (cell == nullptr || !cell->LookAtParked(&parked, asked)) {
       if (begun != kNever) {
         absl::StrAppend(&text, ", which has run ", HandlerName(asked_name), " for ",

@@ -461,7 +461,7 @@ void MailboxCell::EndPark(Turn& turn) {
   }
 }
 
-bool MailboxCell::LookAtParked(ParkedHandler* seen, const Envelope* asked) const {
+bool MailboxCell::LookAtParked(ParkedAsk* seen, const Envelope* asked) const {
   // Only what is parked may be held up: nobody else waits for the bit before he parks.
   uintptr_t worker = parked_worker_.load(std::memory_order_acquire) & ~kLookedAt;
   do {

@@ -42,7 +42,7 @@ struct Reentry;
 struct SideMail;
 
 // A handler that waits, as seen from another thread.
-struct ParkedHandler {
+struct ParkedAsk {
   std::string_view message;         // that it handles; empty in a hook
   CellPtr<Cell> target;             // whose answer it waits for; null: something else
   const Envelope* asked = nullptr;  // what it asked: to compare, it may be gone
@@ -96,7 +96,7 @@ class MailboxCell : public Cell {
 
   // False: no handler waits. Thread-safe.
   // Of several it is the one that handles `asked`, if there is one.
-  bool LookAtParked(ParkedHandler* seen, const Envelope* asked) const;
+  bool LookAtParked(ParkedAsk* seen, const Envelope* asked) const;
 
   // Answers every queued ask whose asker waits for this cell. On the cell's own turn. (A chosen
   // mailbox is not looked through: there such asks time out.)

@@ -79,6 +79,8 @@ void Watchdog::Look() {
 
 void Watchdog::Report(Worker& worker, std::thread& thread, Duration held) {
   const ThreadStack stack = CaptureStack(worker, thread.native_handle());
+  // Between turns there is no handler to report: it is on its way, giving back stacks for example.
+  if (!stack.cell && !stack.text.empty()) return;
   WorkerHeld event{.path = stack.cell ? stack.cell->Path() : std::string(),
                    .message = std::string(stack.message),
                    .worker = worker.index(),

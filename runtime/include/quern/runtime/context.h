@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "quern/runtime/clock.h"
-#include "quern/runtime/extensions.h"
 #include "quern/runtime/death_watch.h"
+#include "quern/runtime/extensions.h"
 #include "quern/runtime/internal/spawn.h"
 #include "quern/runtime/pipe.h"
 #include "quern/runtime/place.h"
