@@ -263,6 +263,8 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
     }
     if (!Accepting() || ((elsewhere_ & kShared) != 0 && HeldBack())) {
       if (!mailbox_.Empty()) {
+        // Who signals it now may have it run elsewhere, to its end, before we have looked.
+        const auto self = CellPtr<MailboxCell>::Share(this);
         gate_.fetch_or(kDormant, std::memory_order_seq_cst);
         if (signals_.load(std::memory_order_seq_cst) == 0) return TurnEnd::kGone;
         if (!LeaveDormant()) return TurnEnd::kGone;
