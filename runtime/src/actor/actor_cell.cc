@@ -392,6 +392,10 @@ void ActorCell::RunOnStop(Turn& turn) {
 After ActorCell::FinishStop(Turn& turn) {
   RunOnStop(turn);
   StopTimers();
+  if (ActorExtras* have = extras_if_any(); have != nullptr) {
+    have->undecided.clear();  // children that had escalated: they hold this cell, too
+    have->escalations.Take();
+  }
   ReturnStash(SIZE_MAX);  // refused with the mailbox
   Close(turn);
   DestroyObject();
