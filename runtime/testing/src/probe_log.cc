@@ -39,16 +39,18 @@ Status ProbeLog::Take(Context& context, Entry entry, void* slot, const Answering
   }
   if (function != nullptr) answer(function.get());
   if (!waits) return absl::OkStatus();
-  if (waiter.Wait(context.deadline(), /*cancellable=*/true) == Waiter::Outcome::kWoken) {
-    return absl::OkStatus();
-  }
+  const Waiter::Outcome outcome = waiter.Wait(context.deadline(), /*cancellable=*/true);
+  if (outcome == Waiter::Outcome::kWoken) return absl::OkStatus();
   bool replied = false;
   {
     absl::MutexLock lock(&mutex_);
     replied = std::exchange(pending_, nullptr) != &pending;
   }
   if (replied) waiter.Wait();
-  return absl::CancelledError(context.path() + ": the test has not replied");
+  // The asker's own deadline is over in the same instant: whoever is first, it is told the same.
+  const std::string why = context.path() + ": the test has not replied";
+  return outcome == Waiter::Outcome::kTimedOut ? absl::DeadlineExceededError(why)
+                                               : absl::CancelledError(why);
 }
 
 bool ProbeLog::Await(const std::function<bool()>& done, Duration within) {
