@@ -151,6 +151,10 @@ class PagesTest(unittest.TestCase):
                  "samples/CMakeLists.txt": "add_test(\n  NAME samples.${A_NAME} COMMAND y)\n"}
         self.assertEqual(findings(files), ["proof docs/features.md:4", "proof docs/features.md:5"])
 
+    def test_a_row_of_another_systems_names_gives_a_test_or_a_reason(self):
+        page = "| Theirs | Ours | Shown by |\n| --- | --- | --- |\n| a | b | Planned |\n| c | d | Not wanted: e |\n| f | g | no test yet |\n"
+        self.assertEqual(findings({"docs/goakt.md": page}), ["proof docs/goakt.md:5"])
+
     def test_the_first_program_of_the_readme_is_the_sample(self):
         sample = "// The smallest program.\n#include <quern/quern.h>\nint main() {}\n"
         good = "# Quern\n```cpp\n#include <quern/quern.h>\nint main() {}\n```\n"
