@@ -16,6 +16,7 @@
 #include "quern/runtime/limits.h"
 #include "quern/testing/fake_clock.h"
 #include "scheduler/fiber_stack.h"
+#include "test_size.h"
 
 namespace quern {
 namespace {
@@ -299,11 +300,7 @@ TEST(RunnersTest, StacksTakeAtMostHalfOfTheMappingsOfTheProcess) {
 // A hundred thousand handlers that ask one who does not answer: as many wait on a stack as there
 // are runners, the others in the queue, and every one ends.
 TEST(RunnersTest, HandlersBeyondTheRunnersWaitUntilOthersHaveEnded) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr int kHandlers = 6'000;
-#else
-  constexpr int kHandlers = 100'000;
-#endif
+  constexpr int kHandlers = Rounds(100'000, 6'000);
   FakeClock clock;
   System system({.name = "many", .workers = 2, .clock = &clock});
   auto silent = system.Spawn<Echoer>("silent").value();
@@ -332,7 +329,7 @@ TEST(RunnersTest, HandlersBeyondTheRunnersWaitUntilOthersHaveEnded) {
 }
 
 TEST_F(AskAsyncTest, ManyMoreMayBePendingThanHandlersMayPark) {
-  constexpr int kAsks = 100'000;
+  constexpr int kAsks = Rounds(100'000, 10'000);
   InHandler([&](Context&) {
     std::vector<Pending<int>> pending;
     for (int i = 0; i < kAsks; ++i) pending.push_back(echo_.AskAsync(Echo{i}, 1h));

@@ -16,6 +16,7 @@
 
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
+#include "test_size.h"
 
 namespace quern {
 namespace {
@@ -23,11 +24,7 @@ namespace {
 using testing::FakeClock;
 using namespace std::chrono_literals;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kAsks = 20'000;
-#else
-constexpr uint64_t kAsks = 1'000'000;
-#endif
+constexpr uint64_t kAsks = Rounds(1'000'000, 10'000);
 
 struct Nonce {
   uint64_t value = 0;

@@ -20,6 +20,7 @@
 #include "collecting_logger.h"
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
+#include "test_size.h"
 
 namespace quern {
 namespace {
@@ -146,9 +147,10 @@ void SendAndStop(const Kind& kind, uint32_t seed) {
 }
 
 TEST(ConservationTest, WhatIsSentIsHandledOrDroppedWithAReason) {
+  constexpr uint32_t kSeeds = Rounds(12, 2);
   const uint32_t first = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
   for (const Kind& kind : Kinds()) {
-    for (uint32_t seed = first; seed < first + 12; ++seed) SendAndStop(kind, seed);
+    for (uint32_t seed = first; seed < first + kSeeds; ++seed) SendAndStop(kind, seed);
   }
 }
 

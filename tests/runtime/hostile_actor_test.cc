@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "life_test_kit.h"
+#include "test_size.h"
 
 namespace quern {
 namespace {
@@ -139,7 +140,7 @@ TEST_F(HostileActorTest, ARestartWaitsForTheHandlerThatSleeps) {
 }
 
 TEST_F(HostileActorTest, HundredThousandActorsStopWithTheSystem) {
-  constexpr int kActors = 100'000;
+  constexpr int kActors = Rounds(100'000, 10'000);
   struct Leaf : Actor<PokeApi> {
     explicit Leaf(std::atomic<int>* living) : living_(living) { ++*living_; }
     ~Leaf() { --*living_; }

@@ -20,6 +20,7 @@
 
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
+#include "test_size.h"
 
 namespace quern {
 namespace {
@@ -326,6 +327,7 @@ struct Busy : Actor<WorkApi> {
 TEST(ReentrancySeedsTest, OneHandlerRunsAtATimeAndNothingIsLost) {
   const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
   SCOPED_TRACE(absl::StrCat("seed ", seed));
+  constexpr int kAsks = Rounds(300, 50);  // a sender
   std::mt19937 dice(seed);
   std::vector<Ref<WorkApi>> actors;
   std::atomic<int> overlaps{0};
@@ -346,7 +348,7 @@ TEST(ReentrancySeedsTest, OneHandlerRunsAtATimeAndNothingIsLost) {
       std::mt19937 own(static_cast<uint32_t>(sender_seed));
       std::vector<Pending<int>> pending;
       std::vector<int> expected;
-      for (int i = 0; i < 300; ++i) {
+      for (int i = 0; i < kAsks; ++i) {
         expected.push_back(static_cast<int>(own() % 6));
         pending.push_back(actors[own() % actors.size()].AskAsync(Work{expected.back()}, 1h));
       }
