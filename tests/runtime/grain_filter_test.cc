@@ -129,6 +129,29 @@ TEST_F(GrainFilterTest, AGrainThatSendsIsNamed) {
             "made, activated, made, activated, watched/a test.Note from caller/me, tells, hello");
 }
 
+struct PipeIt {
+  Ref<TallyApi> to;
+};
+struct PiperApi : Protocol<void(PipeIt)> {};
+struct Piper : Actor<PiperApi> {
+  void On(const PipeIt& m, Context& context) {
+    auto work = []() -> StatusOr<int> { return 1; };
+    auto told = [](const StatusOr<int>&) { return Note{"piped"}; };
+    EXPECT_TRUE(context.PipeTo(m.to, work, told).ok());
+  }
+};
+
+TEST_F(GrainFilterTest, TheResultOfAPipePassesTheFilters) {
+  const Ref<TallyApi> grain = Watched({Inbound([&](const GrainCall& call, GrainNext next) {
+    journal().Add(Describe(call));
+    return next();
+  })});
+
+  system_.Spawn<Piper>("piper").value().Tell(PipeIt{grain});
+
+  EXPECT_EQ(journal().Await(4), "made, activated, watched/a test.Note from an actor, tells, piped");
+}
+
 TEST_F(GrainFilterTest, AFilterMayRefuseAnAskAndATell) {
   const Ref<TallyApi> grain = Watched({Named("outer"), Inbound([](const GrainCall&, GrainNext) {
                                          return absl::PermissionDeniedError("not you");

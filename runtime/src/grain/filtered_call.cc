@@ -15,9 +15,12 @@
 namespace quern::internal {
 namespace {
 
-// Every message of a grain but a tick was stamped by a proxy or decoded from a peer.
+// What others send was stamped by a proxy or decoded from a peer; what the runtime sends the grain
+// itself, the result of a pipe for example, has no sender.
 GrainCall Describe(const GrainId& grain, Envelope& envelope) {
-  const EnvelopeExtra& extra = *FindExtra(envelope);
+  static const EnvelopeExtra kUnstamped;
+  const EnvelopeExtra* found = FindExtra(envelope);
+  const EnvelopeExtra& extra = found == nullptr ? kUnstamped : *found;
   return {
       .grain = grain,
       .message = extra.wire == nullptr ? envelope.signature->message_name : extra.wire->type_name(),
