@@ -40,18 +40,16 @@ struct List : Actor<ListApi> {
 };
 
 TEST(BehaviourTest, TenThousandTellsAreHandledOnceAndInOrder) {
-  for (uint64_t seed = 1; seed <= 5; ++seed) {
-    StepSystem system({.seed = seed});
-    auto list = system.Spawn<List>("list").value();
+  StepSystem system;
+  auto list = system.Spawn<List>("list").value();
 
-    std::vector<int> told;
-    for (int i = 0; i < 10'000; ++i) {
-      told.push_back(i);
-      list.Tell(Number{i});
-    }
-
-    EXPECT_EQ(list.Ask(Numbers{}).value(), told);
+  std::vector<int> told;
+  for (int i = 0; i < 10'000; ++i) {
+    told.push_back(i);
+    list.Tell(Number{i});
   }
+
+  EXPECT_EQ(list.Ask(Numbers{}).value(), told);
 }
 
 struct For {
