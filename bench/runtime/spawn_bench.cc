@@ -1,14 +1,12 @@
 // How fast actors come and go, and what an idle one costs.
 
 #include <benchmark/benchmark.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "memory.h"
 #include "quern/quern.h"
 #include "suite.h"
 
@@ -71,13 +69,6 @@ void SpawnChildren(benchmark::State& state, int64_t actors) {
   state.SetItemsProcessed(state.iterations());
 }
 
-int64_t ResidentBytes() {
-  int64_t total = 0;
-  int64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> total >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
-
 struct StillApi : Protocol<void(Poke)> {};
 struct Still : Actor<StillApi> {
   void On(const Poke&) { ++pokes_; }
@@ -97,30 +88,10 @@ double MeasureIdleActor() {
   return static_cast<double>(ResidentBytes() - before) / kIdleActors;
 }
 
-// In a process of its own each time: a used heap would hide what is allocated.
-void IdleActorBytes(benchmark::State& state) {
-  double bytes = 0;
-  for (auto _ : state) {
-    int ends[2];
-    if (pipe(ends) != 0) return state.SkipWithError("no pipe");
-    const pid_t child = fork();
-    if (child == 0) {
-      const double measured = MeasureIdleActor();
-      _exit(write(ends[1], &measured, sizeof measured) == sizeof measured ? 0 : 1);
-    }
-    close(ends[1]);
-    const bool got = read(ends[0], &bytes, sizeof bytes) == sizeof bytes;
-    close(ends[0]);
-    waitpid(child, nullptr, 0);
-    if (!got) return state.SkipWithError("the measuring process failed");
-  }
-  state.counters["bytes"] = bytes;
-}
-
 }  // namespace
 
 void RegisterMemoryBenchmarks() {
-  benchmark::RegisterBenchmark("memory/idle actor", IdleActorBytes)
+  benchmark::RegisterBenchmark("memory/idle actor", BytesOf, &MeasureIdleActor)
       ->Iterations(1)
       ->Unit(benchmark::kMillisecond)
       ->MeasureProcessCPUTime()

@@ -1,14 +1,12 @@
 // What a timer of an actor costs: to arm and cancel, to tick, to have.
 
 #include <benchmark/benchmark.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
-#include <fstream>
 #include <string>
 
+#include "memory.h"
 #include "quern/quern.h"
 #include "suite.h"
 
@@ -60,13 +58,6 @@ void ArmCancel(benchmark::State& state, int64_t others) {
   state.SetItemsProcessed(state.iterations());
 }
 
-int64_t ResidentBytes() {
-  int64_t total = 0;
-  int64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> total >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
-
 double MeasureTimer() {
   Finish finish;
   System system(TwoWorkers());
@@ -87,30 +78,10 @@ double MeasureTimer() {
   return static_cast<double>(ResidentBytes() - again - actors) / (kActors * kTimersEach);
 }
 
-// In a process of its own: a used heap would hide what is allocated.
-void TimerBytes(benchmark::State& state) {
-  double bytes = 0;
-  for (auto _ : state) {
-    int ends[2];
-    if (pipe(ends) != 0) return state.SkipWithError("no pipe");
-    const pid_t child = fork();
-    if (child == 0) {
-      const double measured = MeasureTimer();
-      _exit(write(ends[1], &measured, sizeof measured) == sizeof measured ? 0 : 1);
-    }
-    close(ends[1]);
-    const bool got = read(ends[0], &bytes, sizeof bytes) == sizeof bytes;
-    close(ends[0]);
-    waitpid(child, nullptr, 0);
-    if (!got) return state.SkipWithError("the measuring process failed");
-  }
-  state.counters["bytes"] = bytes;
-}
-
 }  // namespace
 
 void RegisterTimerMemoryBenchmarks() {
-  benchmark::RegisterBenchmark("memory/timer of a million", TimerBytes)
+  benchmark::RegisterBenchmark("memory/timer of a million", BytesOf, &MeasureTimer)
       ->Iterations(1)
       ->Unit(benchmark::kMillisecond)
       ->MeasureProcessCPUTime()

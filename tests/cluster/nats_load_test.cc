@@ -1,8 +1,6 @@
 // The NATS provider under load: nothing acknowledged is lost across a killed server, and figures.
 
-#include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <future>
 
 #include "control_plane_conformance.h"
@@ -204,61 +202,6 @@ TEST(NatsLoadTest, SavesOfManyGrainsRideOverAKilledServer) {
     EXPECT_EQ(claimed->snapshot.marks.at("reader"), 1u);
   }
   EXPECT_EQ(store.refused_writes(), 0u);
-}
-
-// Figures, not a test: --gtest_also_run_disabled_tests --gtest_filter='*Throughput*'
-TEST(NatsLoadTest, DISABLED_Throughput) {
-  const auto plane =
-      SharedNatsServer::Get().Connect({.url = {}, .cluster = SharedNatsServer::NewCluster()});
-  const auto elapsed_us = [](Time since) {
-    return static_cast<double>((SystemClock().Now() - since) / 1us);
-  };
-  constexpr int kSequential = 5000;
-  Calls calls(*plane);
-  uint64_t revision = calls.Create("c.a", "0", Table::kState).revision;
-  std::vector<double> latencies;
-  for (int i = 0; i < kSequential; ++i) {
-    const Time start = SystemClock().Now();
-    revision = calls.Update("c.a", std::string(200, 'x'), revision, Table::kState).revision;
-    latencies.push_back(elapsed_us(start));
-  }
-  std::ranges::sort(latencies);
-  double sum = 0;
-  for (const double latency : latencies) sum += latency;
-  std::printf("sequential: %.0f CAS/s, p50 %.0f us, p99 %.0f us\n", kSequential / sum * 1e6,
-              latencies[kSequential / 2], latencies[kSequential * 99 / 100]);
-
-  for (const int keys : {8, 64, 512, 2000}) {
-    constexpr int kWrites = 60'000;
-    std::atomic<int> left{kWrites};
-    std::promise<void> done;
-    struct Key {
-      std::string name;
-      uint64_t revision = 0;
-    };
-    std::vector<Key> all(static_cast<size_t>(keys));
-    for (int i = 0; i < keys; ++i) {
-      all[static_cast<size_t>(i)].name = "c." + std::to_string(keys) + "." + std::to_string(i);
-    }
-    const Time start = SystemClock().Now();
-    std::function<void(Key&)> write = [&](Key& key) {
-      const auto took = [&](const CasResult& result) {
-        EXPECT_STREQ(Name(result.outcome), "applied") << result.detail;
-        key.revision = result.revision;
-        const int now_left = --left;
-        if (now_left == 0) return done.set_value();
-        if (now_left >= keys) write(key);
-      };
-      if (key.revision == 0) {
-        plane->Create(Table::kState, key.name, std::string(200, 'x'), 10s, took);
-      } else {
-        plane->Update(Table::kState, key.name, std::string(200, 'x'), key.revision, 10s, took);
-      }
-    };
-    for (Key& key : all) write(key);
-    done.get_future().wait();
-    std::printf("%4d in flight: %.0f CAS/s\n", keys, kWrites / elapsed_us(start) * 1e6);
-  }
 }
 
 }  // namespace
