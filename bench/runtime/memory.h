@@ -5,12 +5,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include <cstdint>
-
 namespace quern::bench {
-
-// Of this process, in pages.
-int64_t ResidentBytes();
 
 // Runs `measure` in a process of its own, since a used heap would hide what is allocated, and puts
 // what it returns into the counter "bytes".

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "memory.h"
+#include "quern/bench/process.h"
 #include "quern/quern.h"
 #include "suite.h"
 

@@ -1,0 +1,63 @@
+// The workloads of Quern, one file each; main.cc lists them by name. A name and a size that Savina
+// has are Savina's (Imam and Sarkar, AGERE 2014).
+
+#ifndef QUERN_BENCH_WORKLOADS_WORKLOADS_H_
+#define QUERN_BENCH_WORKLOADS_WORKLOADS_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "quern/bench/workload.h"
+#include "quern/runtime/system_options.h"
+
+namespace quern::bench {
+
+inline SystemOptions OptionsFor(const Setup& setup) {
+  SystemOptions options;
+  options.name = "bench";
+  options.workers = setup.workers;
+  options.watchdog_after = Duration::zero();  // they hold their workers on purpose
+  return options;
+}
+
+// What actors counted while they worked, added up when each stops: nothing is shared before.
+class Tally {
+ public:
+  void Add(int64_t count) { sum_.fetch_add(count, std::memory_order_relaxed); }
+  double sum() const { return static_cast<double>(sum_.load()); }
+
+ private:
+  std::atomic<int64_t> sum_{0};
+};
+
+// Messages between few.
+Outcome PingPong(const Setup& setup);
+Outcome PingPong1000(const Setup& setup);
+Outcome PingPongApart(const Setup& setup);
+Outcome FanIn1(const Setup& setup);
+Outcome FanIn8(const Setup& setup);
+Outcome ThreadRing(const Setup& setup);
+Outcome Big(const Setup& setup);
+
+// Actors that come and go.
+Outcome Create(const Setup& setup);
+Outcome Skynet(const Setup& setup);
+Outcome Spawn(const Setup& setup);
+Outcome IdleActors(const Setup& setup);
+
+// Questions.
+Outcome Ask(const Setup& setup);
+Outcome AskThread(const Setup& setup);
+
+// Grains.
+Outcome GrainTell1(const Setup& setup);
+Outcome GrainTell256(const Setup& setup);
+Outcome GrainAsk(const Setup& setup);
+
+// Timers.
+Outcome TimerArmCancel(const Setup& setup);
+Outcome TimerMemory(const Setup& setup);
+
+}  // namespace quern::bench
+
+#endif  // QUERN_BENCH_WORKLOADS_WORKLOADS_H_
