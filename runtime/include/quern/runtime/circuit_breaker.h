@@ -33,6 +33,7 @@
 
 #include "quern/runtime/clock.h"
 #include "quern/runtime/fiber_sync.h"
+#include "quern/runtime/internal/result_of.h"
 #include "quern/runtime/status.h"
 
 namespace quern {
@@ -115,7 +116,8 @@ class CircuitBreaker {
     StatusOr<Permit> permit = Allow();
     if (!permit.ok()) return std::forward<Fallback>(fallback)(permit.status());
     std::invoke_result_t<Fn> answer = Run(*std::move(permit), std::forward<Fn>(fn));
-    if (IsFailure(StatusOf(answer))) return std::forward<Fallback>(fallback)(StatusOf(answer));
+    const Status& status = internal::StatusOf(answer);
+    if (IsFailure(status)) return std::forward<Fallback>(fallback)(status);
     return answer;
   }
 
@@ -139,12 +141,6 @@ class CircuitBreaker {
 
   CircuitBreaker(Clock& clock, CircuitBreakerOptions options);
 
-  static const Status& StatusOf(const Status& status) { return status; }
-  template <typename T>
-  static const Status& StatusOf(const StatusOr<T>& answer) {
-    return answer.status();
-  }
-
   template <typename Fn>
   static std::invoke_result_t<Fn> Run(Permit permit, Fn&& fn) {
     struct FailedIfThrown {
@@ -156,7 +152,7 @@ class CircuitBreaker {
     } guard{permit};
     std::invoke_result_t<Fn> answer = std::forward<Fn>(fn)();
     guard.returned = true;
-    permit.Answered(StatusOf(answer));
+    permit.Answered(internal::StatusOf(answer));
     return answer;
   }
 

@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "quern/runtime/internal/result_of.h"
 #include "quern/runtime/status.h"
 
 namespace quern {
@@ -22,23 +23,6 @@ namespace internal {
 // Ends when `body` has, or with the reason why it was not run. `body` may throw: UNKNOWN.
 Status RunOffloaded(const std::function<void()>& body);
 
-template <typename R>
-struct OffloadResultOf {
-  using Type = StatusOr<R>;
-};
-template <>
-struct OffloadResultOf<void> {
-  using Type = Status;
-};
-template <>
-struct OffloadResultOf<Status> {
-  using Type = Status;
-};
-template <typename R>
-struct OffloadResultOf<StatusOr<R>> {
-  using Type = StatusOr<R>;
-};
-
 }  // namespace internal
 
 // Runs `fn` on a thread that may block and returns what it returns. UNKNOWN it threw;
@@ -47,7 +31,7 @@ struct OffloadResultOf<StatusOr<R>> {
 // for: it may refer to the caller's frame. It must not use Context, nor expect a deadline. Suspends
 // (a plain thread: blocks).
 template <typename F>
-auto Offload(F fn) -> typename internal::OffloadResultOf<std::invoke_result_t<F&>>::Type {
+auto Offload(F fn) -> internal::ResultOf<F> {
   using R = std::invoke_result_t<F&>;
   if constexpr (std::is_void_v<R>) {
     return internal::RunOffloaded([&] { fn(); });

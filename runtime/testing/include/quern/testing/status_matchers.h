@@ -13,16 +13,13 @@
 
 #include <gmock/gmock.h>
 
+#include "quern/runtime/internal/result_of.h"
 #include "quern/runtime/status.h"
 
 namespace quern::testing {
 namespace internal {
 
-inline const Status& StatusOf(const Status& status) { return status; }
-template <typename T>
-const Status& StatusOf(const StatusOr<T>& value) {
-  return value.status();
-}
+using quern::internal::StatusOf;
 
 }  // namespace internal
 
