@@ -10,6 +10,7 @@
 
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
+#include "quern/testing/step_system.h"
 
 namespace quern {
 namespace {
@@ -75,6 +76,24 @@ TEST_F(DumpTest, AHeldWorkerIsNamedAndDoesNotHoldTheDump) {
 
   EXPECT_THAT(dump, HasSubstr("worker 0 is held by a handler"));
   EXPECT_THAT(dump, HasSubstr("/stock  Stock  running\n"));
+}
+
+TEST(StepDumpTest, AStepSystemIsLookedAtWithoutAStep) {
+  testing::StepSystem system({.system = {.name = "shop"}});
+  auto stock = system.Spawn<Stock>("stock").value();
+  auto cart = system.Spawn<Cart>("cart", stock).value();
+  cart.Tell(AddItem{});
+  system.RunUntilIdle();
+  const uint64_t steps = system.steps();
+
+  const std::string dump = DumpActors(system);
+
+  EXPECT_EQ(system.steps(), steps);
+  EXPECT_EQ(dump,
+            "system \"shop\": 2 actors, 2 waiting handlers, 0 dead letters\n"
+            "/cart  Cart  running, in AddItem for 0 ms: asks /stock "
+            "quern::{anonymous}::Reserve; 0 queued\n"
+            "/stock  Stock  running, in Reserve for 0 ms: waits; 0 queued\n");
 }
 
 TEST_F(DumpTest, AStoppedSystemSaysSo) {

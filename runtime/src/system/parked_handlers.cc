@@ -69,7 +69,8 @@ ParkedHandlers CollectParked(Scheduler& scheduler) {
     collected->answered.resize(scheduler.workers().size());
   }
   for (const auto& worker : scheduler.workers()) {
-    if (worker.get() == Worker::Current()) {
+    // The workers of a step system do nothing while their thread is here.
+    if (worker.get() == Worker::Current() || scheduler.step_driver() != nullptr) {
       CollectHere(*worker, *collected);
       continue;
     }

@@ -20,7 +20,8 @@ class System;
 
 // Every line was true a moment ago; at most kDumpActorsMax actors. A worker whose handler holds its
 // thread does not answer: the text says so, and what waits there is missing. Safe on a live system.
-// Thread-safe. Blocks the thread for up to a second a held worker; in a handler use Offload.
+// Thread-safe. Blocks the thread until every worker has answered, for a second at most; in a
+// handler use Offload. Of a StepSystem: on its own thread, at once.
 std::string DumpActors(const System& system);
 
 }  // namespace quern
