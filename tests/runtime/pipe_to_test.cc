@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "quern/quern.h"
+#include "quern/runtime/circuit_breaker.h"
 #include "quern/runtime/fiber_group.h"
 #include "quern/runtime/limits.h"
 #include "quern/testing/fake_clock.h"
@@ -44,6 +45,7 @@ struct Store : Actor<StoreApi> {
 struct Load {
   int key = 0;
   Duration timeout = PipeOptions::kNoTimeout;
+  std::shared_ptr<CircuitBreaker> breaker = nullptr;
 };
 // Stands for an ask that is under way.
 struct Ready {
@@ -51,7 +53,9 @@ struct Ready {
   int value;
 };
 struct LoadReady {};
-struct Throw {};
+struct Throw {
+  std::shared_ptr<CircuitBreaker> breaker = nullptr;
+};
 struct Sleep {
   Duration duration;
   Duration timeout = PipeOptions::kNoTimeout;
@@ -76,14 +80,14 @@ struct Loader : Actor<LoaderApi, void(Loaded), void(Status)> {
 
   void On(const Load& m, Context& context) {
     auto fetch = [store = store_, key = m.key] { return store.Ask(Fetch{key}); };
-    started_ = context.PipeTo(Self(), fetch, &Wrap, {.timeout = m.timeout});
+    started_ = context.PipeTo(Self(), fetch, &Wrap, {.timeout = m.timeout, .breaker = m.breaker});
   }
   void On(const LoadReady&, Context& context) {
     started_ = context.PipeTo(Self(), Ready{3}, &Wrap);
   }
-  void On(const Throw&, Context& context) {
+  void On(const Throw& m, Context& context) {
     auto fail = []() -> int { throw std::runtime_error("no rows"); };
-    started_ = context.PipeTo(Self(), fail, &Wrap);
+    started_ = context.PipeTo(Self(), fail, &Wrap, {.breaker = m.breaker});
   }
   void On(const Sleep& m, Context& context) {
     auto nap = [duration = m.duration] { return SleepFor(duration); };
@@ -128,6 +132,10 @@ class PipeToTest : public ::testing::Test {
   void Tell(auto message) {
     loader_.Tell(std::move(message));
     system_.WaitUntilQuiet();
+  }
+
+  std::shared_ptr<CircuitBreaker> OpensAfterTwoFailures() {
+    return CircuitBreaker::New(clock_, {.name = "rows", .calls_min = 2}).value();
   }
 
   std::string log_;
@@ -177,6 +185,44 @@ TEST_F(PipeToTest, ATimeoutArrivesAsAFailure) {
   EXPECT_EQ(Results(), "DEADLINE_EXCEEDED ");
   clock_.AdvanceBy(10ms);
   EXPECT_EQ(Results(), "DEADLINE_EXCEEDED DEADLINE_EXCEEDED ");
+}
+
+TEST_F(PipeToTest, ABreakerHearsOfFailuresAndTimeoutsAndRefusesWhatComesThen) {
+  auto breaker = OpensAfterTwoFailures();
+  Tell(Throw{breaker});
+  Tell(Load{4, 20ms, breaker});
+  clock_.AdvanceBy(20ms);
+  EXPECT_EQ(Results(), "UNKNOWN DEADLINE_EXCEEDED ");
+  EXPECT_EQ(breaker->state(), CircuitState::kOpen);
+
+  Tell(Load{5, 20ms, breaker});
+
+  EXPECT_EQ(Results(), "UNKNOWN DEADLINE_EXCEEDED UNAVAILABLE ");
+  EXPECT_EQ(breaker->Stats().refused, 1u);
+}
+
+TEST_F(PipeToTest, ABreakerHearsOfAnswersAndClosesByAGoodOne) {
+  auto breaker = OpensAfterTwoFailures();
+  Tell(Throw{breaker});
+  Tell(Throw{breaker});
+  clock_.AdvanceBy(30s);
+
+  Tell(Load{4, 1min, breaker});
+  store_.Tell(Release{});
+
+  EXPECT_EQ(Results(), "UNKNOWN UNKNOWN 40 ");
+  EXPECT_EQ(breaker->state(), CircuitState::kClosed);
+}
+
+TEST_F(PipeToTest, AStopSaysNothingToTheBreaker) {
+  auto breaker = OpensAfterTwoFailures();
+  Tell(Load{4, 1min, breaker});
+
+  loader_.Stop();
+  system_.WaitUntilQuiet();
+
+  EXPECT_EQ(breaker->Stats().passed, 1u);
+  EXPECT_EQ(breaker->Stats().successes + breaker->Stats().failures, 0u);
 }
 
 TEST_F(PipeToTest, ItMayAskTheActorItBelongsTo) {

@@ -7,6 +7,7 @@
 #include "actor/actor_cell.h"
 #include "actor/call_chain.h"
 #include "actor/dead_letters.h"
+#include "quern/runtime/circuit_breaker.h"
 #include "quern/runtime/limits.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
@@ -53,10 +54,11 @@ void Pipes::CancelAll() {
 }
 
 Pipe::Pipe(std::shared_ptr<Pipes> owner, const Turn& starter, CellPtr<Cell> to,
-           std::unique_ptr<PipeWork> work, Time deadline)
+           std::unique_ptr<PipeWork> work, Time deadline, std::shared_ptr<CircuitBreaker> breaker)
     : owner_(std::move(owner)),
       cell_(CellPtr<MailboxCell>::Share(starter.cell)),
       to_(std::move(to)),
+      breaker_(std::move(breaker)),
       work_(std::move(work)) {
   turn_.cell = starter.cell;
   turn_.worker = starter.worker;
@@ -72,8 +74,25 @@ void Pipe::Start() {
   turn_.worker->StartFiber(&turn_, [pipe = shared_from_this()] { pipe->Run(); });
 }
 
+Status Pipe::RunWork() {
+  return Guarded([this] { work_->Run(); });
+}
+
+Status Pipe::AskBreakerAndRun() {
+  StatusOr<CircuitBreaker::Permit> permit = breaker_->Allow();
+  if (!permit.ok()) return permit.status();
+  Status status = RunWork();
+  if (cancelled_.load(std::memory_order_acquire)) return status;  // it says nothing of the service
+  if (timed_out_ || !status.ok()) {
+    permit->Failed();
+  } else {
+    permit->Answered(work_->answer());
+  }
+  return status;
+}
+
 void Pipe::Run() {
-  Status status = Guarded([this] { work_->Run(); });
+  Status status = breaker_ == nullptr ? RunWork() : AskBreakerAndRun();
   done_ = true;
   turn_.worker->timers().Cancel(this);
   if (timed_out_) status = absl::DeadlineExceededError("a piped function's time was up");
@@ -132,7 +151,8 @@ Status StartPipe(Turn& turn, CellPtr<Cell> to, std::unique_ptr<PipeWork> work,
   const Time deadline = options.timeout > kNever - now ? kNever : now + options.timeout;
   std::shared_ptr<Pipes>& pipes = actor->pipes();
   if (pipes == nullptr) pipes = std::make_shared<Pipes>();
-  auto pipe = std::make_shared<Pipe>(pipes, turn, std::move(to), std::move(work), deadline);
+  auto pipe = std::make_shared<Pipe>(pipes, turn, std::move(to), std::move(work), deadline,
+                                     options.breaker);
   if (!pipes->Add(pipe)) {
     return absl::ResourceExhaustedError(actor->Path() + " has too many pipes open");
   }

@@ -44,7 +44,7 @@ class Pipes {
 class Pipe : public std::enable_shared_from_this<Pipe>, private TimerNode {
  public:
   Pipe(std::shared_ptr<Pipes> owner, const Turn& starter, CellPtr<Cell> to,
-       std::unique_ptr<PipeWork> work, Time deadline);
+       std::unique_ptr<PipeWork> work, Time deadline, std::shared_ptr<CircuitBreaker> breaker);
 
   // Starts the fiber.
   void Start();
@@ -53,12 +53,15 @@ class Pipe : public std::enable_shared_from_this<Pipe>, private TimerNode {
 
  private:
   void Run();
+  Status RunWork();
+  Status AskBreakerAndRun();
   void Deliver(const Status& status);
   static void OnTimer(TimerNode* node);
 
   const std::shared_ptr<Pipes> owner_;
   const CellPtr<MailboxCell> cell_;
   const CellPtr<Cell> to_;
+  const std::shared_ptr<CircuitBreaker> breaker_;  // may be null
   std::unique_ptr<PipeWork> work_;
   Turn turn_;
   bool done_ = false;

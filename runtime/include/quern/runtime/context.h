@@ -144,7 +144,7 @@ class Context {
   // already; UNAVAILABLE this actor is stopping; FAILED_PRECONDITION this is a grain. Never
   // suspends.
   template <typename Api, typename Work, typename Map>
-    requires Accepts<Api, std::invoke_result_t<Map&, internal::Piped<internal::WorkOf<Work>>>>
+    requires Accepts<Api, std::invoke_result_t<Map&, internal::ResultOf<internal::WorkOf<Work>>>>
   Status PipeTo(const Ref<Api>& to, Work work, Map map, PipeOptions options = {}) {
     using PipeWork = internal::PipeWorkOf<Api, internal::WorkOf<Work>, Map>;
     return internal::StartPipe(
@@ -152,7 +152,7 @@ class Context {
         std::make_unique<PipeWork>(internal::AsWork(std::move(work)), std::move(map)), options);
   }
   template <typename Api, typename Work>
-    requires Accepts<Api, internal::Piped<internal::WorkOf<Work>>>
+    requires Accepts<Api, internal::ResultOf<internal::WorkOf<Work>>>
   Status PipeTo(const Ref<Api>& to, Work work, PipeOptions options = {}) {
     return PipeTo(to, std::move(work), internal::AsItIs(), options);
   }

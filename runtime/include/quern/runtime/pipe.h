@@ -11,8 +11,9 @@
 //
 // The function captures values and Refs, never the actor: the actor goes on meanwhile. It may ask
 // and sleep as a handler does, and its asks hold nobody up. Failure arrives too: what it returned,
-// UNKNOWN for what it threw, DEADLINE_EXCEEDED when its time was up. Without the third argument the
-// message is the StatusOr<Row> itself (for void, the Status).
+// UNKNOWN for what it threw, DEADLINE_EXCEEDED when its time was up, UNAVAILABLE when a circuit
+// breaker refused it. Without the third argument the message is the StatusOr<Row> itself (for void,
+// the Status).
 //
 // It belongs to the actor: when the actor stops or fails, what the function waits for is CANCELLED
 // and nothing arrives. kPipesPerActorMax at a time.
@@ -28,16 +29,23 @@
 #include "quern/runtime/clock.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/envelope.h"
+#include "quern/runtime/internal/result_of.h"
 #include "quern/runtime/protocol.h"
 #include "quern/runtime/ref.h"
 #include "quern/runtime/status.h"
 
 namespace quern {
 
+class CircuitBreaker;
+
 struct PipeOptions {
   // The function's asks end with it, and what it waits for is cancelled. kNoTimeout: none.
   static constexpr Duration kNoTimeout = Duration::max();
   Duration timeout = kNoTimeout;
+  // While it is open the function is not run (a Pending, which has been sent already, is cancelled)
+  // and UNAVAILABLE arrives. It is told what became of the function, a timeout is a failure; a stop
+  // of the actor counts as neither. Null: none. Shared: a pipe may end after its actor.
+  std::shared_ptr<CircuitBreaker> breaker = nullptr;
 };
 
 namespace internal {
@@ -50,34 +58,16 @@ class PipeWork {
   virtual ~PipeWork() = default;
   // Runs the function. May suspend and throw.
   virtual void Run() = 0;
+  // What it returned; after Run(), which did not throw.
+  virtual const Status& answer() const = 0;
   // The message: of the result, or of `failed` when it is not OK. May throw.
   virtual Envelope* Make(const Status& failed) = 0;
 };
 
-template <typename T>
-struct PipedOf {
-  using Type = StatusOr<T>;
-};
-template <>
-struct PipedOf<void> {
-  using Type = Status;
-};
-template <>
-struct PipedOf<Status> {
-  using Type = Status;
-};
-template <typename T>
-struct PipedOf<StatusOr<T>> {
-  using Type = StatusOr<T>;
-};
-// What a function's result is piped as.
-template <typename Work>
-using Piped = typename PipedOf<std::decay_t<std::invoke_result_t<Work&>>>::Type;
-
 template <typename Api, typename Work, typename Map>
 class PipeWorkOf final : public PipeWork {
  public:
-  using Result = Piped<Work>;
+  using Result = ResultOf<Work>;
   using Message = std::decay_t<std::invoke_result_t<Map&, Result>>;
   using Signature = SignatureFor<Api, Message>;
 
@@ -91,6 +81,8 @@ class PipeWorkOf final : public PipeWork {
       result_ = work_();
     }
   }
+
+  const Status& answer() const override { return StatusOf(result_); }
 
   Envelope* Make(const Status& failed) override {
     if (!failed.ok()) result_ = failed;
