@@ -10,6 +10,11 @@
 #include "quern/runtime/limits.h"
 
 namespace quern::internal {
+namespace {
+
+constexpr std::string_view kOpenMark = "(reentrant) ";
+
+}  // namespace
 
 CallChain::CallChain(Cell* asker, std::string remote_path, CallChain* outer, Kind kind)
     : depth_(outer == nullptr ? 1 : outer->depth_ + 1),
@@ -79,11 +84,26 @@ bool CallChain::Contains(const Cell& cell) const {
   return false;
 }
 
+bool CallChain::LeadsThrough(const Cell& cell) const {
+  const std::string path = has_remote_ ? cell.Path() : std::string();
+  for (const CallChain* c = this; c != nullptr; c = c->outer_) {
+    if (c->asker_ != nullptr) {
+      if (c->asker_->id() == cell.id()) return true;
+      continue;
+    }
+    std::string_view asker = c->remote_path_;
+    if (asker.starts_with(kOpenMark)) asker.remove_prefix(kOpenMark.size());
+    if (asker == path) return true;
+  }
+  return false;
+}
+
 std::vector<std::string> CallChain::Paths() const {
   std::vector<std::string> paths;
   for (const CallChain* c = this; c != nullptr; c = c->NextWaiting()) {
     if (c->link_.load(std::memory_order_seq_cst) == Link::kNone) break;
-    paths.push_back(c->asker_ != nullptr ? c->asker_->Path() : c->remote_path_);
+    paths.push_back(c->kind_.open ? std::string(kOpenMark) : std::string());
+    paths.back() += c->asker_ != nullptr ? c->asker_->Path() : c->remote_path_;
   }
   std::reverse(paths.begin(), paths.end());
   return paths;

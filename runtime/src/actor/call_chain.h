@@ -37,6 +37,9 @@ class CallChain {
   // wait yet learns that it has been asked back.
   bool Contains(const Cell& cell) const;
 
+  // This cell (or its path) is among the askers, whether they wait by now or not, open or not.
+  bool LeadsThrough(const Cell& cell) const;
+
   // Of a link: whether its asker waits, and whether those wait that it was asked by.
   enum class Link : uint8_t { kNone, kAsker, kWithAskers };
   void SetAwaited(Link link) { link_.store(link, std::memory_order_seq_cst); }
@@ -48,7 +51,8 @@ class CallChain {
   const Cell* asker() const { return asker_; }
   const CallChain* outer() const { return outer_; }
 
-  // Those that wait, the first asker first.
+  // Those that wait, the first asker first; "(reentrant) " before one that is open. No path begins
+  // so: elsewhere it is not taken for one that may not be asked.
   std::vector<std::string> Paths() const;
 
   // One an asking turn: from the worker's magazines.

@@ -61,7 +61,8 @@ class Message {
 
   const SenderStamp& sender() const;
 
-  // Paths of the askers that wait on this message, the first asker first. Empty for a tell.
+  // Paths of the askers that wait on this message, the first asker first; "(reentrant) " before one
+  // that may be asked meanwhile. Empty for a tell.
   const std::vector<std::string>& call_chain() const;
 
   // Appends the encoded message.
