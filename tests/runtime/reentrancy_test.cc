@@ -273,6 +273,51 @@ TEST_F(ReentrancyTest, AnAwayHandlerThatFailsWaitsForTheOthersToo) {
   EXPECT_THAT(journal_.lines(), ElementsAre("begin 2", "CANCELLED 2", "destroyed"));
 }
 
+struct Ticking : Doer {
+  explicit Ticking(Journal* journal) : Doer(journal) {
+    Every(20ms, Do{[journal](Context&) {
+            journal->Add("tick");
+            return 0;
+          }});
+  }
+};
+
+TEST_F(ReentrancyTest, TimersTickWhileAHandlerWaits) {
+  SpawnOptions options;
+  options.reentrancy = Reentrancy::kAllowAll;
+  auto actor = system_.Spawn<Ticking>(options, "actor", &journal_).value();
+
+  actor.Tell(AskNap(slow_, 1, 50ms));
+  Pass(50ms);
+
+  EXPECT_THAT(journal_.lines(), ElementsAre("begin 1", "tick", "tick", "end 1"));
+}
+
+struct AsksInOnStart : Doer {
+  AsksInOnStart(Journal* journal, Ref<DoApi> other) : Doer(journal), other_(std::move(other)) {}
+  Status OnStart() {
+    return other_.Ask(Do{[self = Self()](Context&) {
+                        const auto back = self.Ask(Do{[](Context&) { return 1; }}, 1h);
+                        return back.ok() ? *back : -static_cast<int>(ReasonOf(back.status()));
+                      }},
+                      1h)
+                       .value_or(0) == -static_cast<int>(Reason::kAskCycle)
+               ? absl::OkStatus()
+               : absl::InternalError("no cycle");
+  }
+  const Ref<DoApi> other_;
+};
+
+TEST_F(ReentrancyTest, AskedBackInOnStartItIsACycleWhateverItAllows) {
+  SpawnOptions options;
+  options.reentrancy = Reentrancy::kAllowAll;
+
+  auto actor = system_.Spawn<AsksInOnStart>(options, "actor", &journal_, slow_).value();
+
+  EXPECT_EQ(actor.Ask(Do{[](Context&) { return 3; }}).value(), 3);
+  EXPECT_THAT(journal_.lines(), ElementsAre());
+}
+
 TEST_F(ReentrancyTest, AnActorWithAHandlerThatWaitsIsNotPassivated) {
   SpawnOptions options;
   options.reentrancy = Reentrancy::kAllowAll;

@@ -74,14 +74,18 @@ void RefuseAsk(Envelope* envelope) {
   DropEnvelope(envelope, absl::OkStatus());
 }
 
+bool MayBeOpen(const Turn& turn) {
+  return turn.envelope != nullptr && turn.cancellable && !turn.in_group;
+}
+
 StatusOr<bool> IsOpen(Turn* turn, std::optional<Reentrancy> asked_for) {
   Reentry* own = turn == nullptr || turn->piped ? nullptr : turn->cell->reentry();
   const Reentrancy mode = own == nullptr ? Reentrancy::kOff : own->mode;
-  if (!asked_for.has_value()) return mode == Reentrancy::kAllowAll;
-  if (*asked_for != Reentrancy::kAllowAll) return false;
-  if (mode != Reentrancy::kOff) return true;
-  return absl::FailedPreconditionError(
-      absl::StrCat(AskerName(turn), " was not spawned to be reentrant (SpawnOptions::reentrancy)"));
+  if (asked_for == Reentrancy::kAllowAll && mode == Reentrancy::kOff) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        AskerName(turn), " is not reentrant (SpawnOptions::reentrancy, GrainOptions::reentrancy)"));
+  }
+  return asked_for.value_or(mode) == Reentrancy::kAllowAll && MayBeOpen(*turn);
 }
 
 Status TakeAskSlot(Turn& turn, const Cell& target) {

@@ -29,6 +29,9 @@ struct AnswerWait {
 // Gives up the asker's side of an envelope that is not sent.
 void RefuseAsk(Envelope* envelope);
 
+// A handler waits, not a hook and not a fiber of a group: there others of its actor never run.
+bool MayBeOpen(const Turn& turn);
+
 // Whether other handlers of the asker run while it waits. FAILED_PRECONDITION: it is kOff.
 StatusOr<bool> IsOpen(Turn* turn, std::optional<Reentrancy> asked_for);
 

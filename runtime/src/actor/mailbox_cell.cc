@@ -436,6 +436,9 @@ void MailboxCell::CloseElsewhere(const std::function<void(Envelope*)>& sink) {
     }
   };
   SideMail& side = *side_mail(false);
+  if (side.reentry != nullptr) {
+    for (Envelope* envelope : std::exchange(side.reentry->aside, {})) end(envelope);
+  }
   while (Envelope* envelope = side.front.PopFront()) end(envelope);
   if (side.chosen == nullptr) return;
   for (Envelope* envelope : side.chosen->Close(/*routed_again=*/sink != nullptr)) end(envelope);

@@ -24,6 +24,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "actor/turn.h"
 #include "mailbox/mailbox.h"
@@ -186,12 +187,23 @@ class MailboxCell : public Cell {
   // Before Start(). 0: none.
   void SetStash(size_t capacity);
 
-  // Before Start().
-  void SetReentry(std::unique_ptr<Reentry> reentry);
+  // Before Start(). OnSignals gets the bits in `at_once` also while others of its handlers wait.
+  void SetReentry(std::unique_ptr<Reentry> reentry, uint32_t at_once = kTimerSignal);
 
   // On the cell's own turn, which wants to end or change the object. True: other handlers have not
-  // ended yet; they are cancelled, and OnSignals gets `bit` once they have.
+  // ended yet, and OnSignals gets `bit` once they have.
+  bool DeferUntilAlone(uint32_t bit);
+  // The same, and they are cancelled.
   bool DeferEnd(uint32_t bit);
+
+  // Of a cell that takes turns: takes the message out of the mailbox, for Close() alone, which sees
+  // such messages first. On the cell's own turn.
+  void SetAside(Turn& turn, Envelope* envelope);
+  std::vector<Envelope*> TakeAsideFrom(uint64_t sender_id);
+  size_t CountAside() const;
+
+  // What handlers that wait were asked is answered with `why`. On the cell's own turn.
+  void FailParkedAsks(const Status& why);
 
   // On the cell's own turn: others of its handlers, or this one, wait while messages go on.
   bool HasAwayTurns();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "actor/answer_wait.h"
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
 #include "mailbox/envelope_extra.h"
@@ -15,8 +16,9 @@
 
 namespace quern::internal {
 
-void MailboxCell::SetReentry(std::unique_ptr<Reentry> reentry) {
+void MailboxCell::SetReentry(std::unique_ptr<Reentry> reentry, uint32_t at_once) {
   const bool shared = reentry->mode != Reentrancy::kOff;
+  reentry->at_once = at_once;
   side_mail(true)->reentry = std::move(reentry);
   elsewhere_ |= kCounted;
   if (!shared) return;
@@ -82,7 +84,7 @@ void MailboxCell::UnparkShared(Turn& turn) {
 
 bool MailboxCell::BeginAnswerWait(Turn& turn, bool open) {
   Reentry& shared = *side_mail(false)->reentry;
-  if (!open || turn.in_group || !turn.cancellable || turn.envelope == nullptr) {
+  if (!open || !MayBeOpen(turn)) {
     ++shared.holding;
     return true;
   }
@@ -111,26 +113,54 @@ void MailboxCell::Nudge() {
 // Signals for now; the others wait until nobody is away.
 uint32_t MailboxCell::SiftSignals(uint32_t bits) {
   Reentry& shared = *side_mail(false)->reentry;
-  shared.deferred |= bits;
   if (shared.away == 0) {
     shared.ending = false;
-    return std::exchange(shared.deferred, 0);
+    return std::exchange(shared.deferred, 0) | bits;
   }
+  shared.deferred |= bits & ~shared.at_once;
   if ((shared.deferred & kStopSignal) != 0) {
     shared.ending = true;
     CancelShared();
   }
-  return 0;
+  return bits & shared.at_once;
+}
+
+bool MailboxCell::DeferUntilAlone(uint32_t bit) {
+  if (!HasAwayTurns()) return false;
+  side_mail(false)->reentry->deferred |= bit;
+  return true;
 }
 
 bool MailboxCell::DeferEnd(uint32_t bit) {
-  if ((elsewhere_ & kShared) == 0) return false;
-  Reentry& shared = *side_mail(false)->reentry;
-  if (shared.away == 0) return false;
-  shared.deferred |= bit;
-  shared.ending = true;
+  if (!DeferUntilAlone(bit)) return false;
+  side_mail(false)->reentry->ending = true;
   CancelShared();
   return true;
+}
+
+void MailboxCell::SetAside(Turn& turn, Envelope* envelope) {
+  side_mail(false)->reentry->aside.push_back(Detach(turn, envelope));
+}
+
+std::vector<Envelope*> MailboxCell::TakeAsideFrom(uint64_t sender_id) {
+  std::vector<Envelope*>& aside = side_mail(false)->reentry->aside;
+  const auto others = std::stable_partition(
+      aside.begin(), aside.end(),
+      [sender_id](const Envelope* envelope) { return SenderIdOf(*envelope) == sender_id; });
+  std::vector<Envelope*> taken(aside.begin(), others);
+  aside.erase(aside.begin(), others);
+  return taken;
+}
+
+size_t MailboxCell::CountAside() const {
+  return const_cast<MailboxCell*>(this)->side_mail(false)->reentry->aside.size();
+}
+
+void MailboxCell::FailParkedAsks(const Status& why) {
+  if ((elsewhere_ & kShared) == 0) return;
+  for (const Turn* turn : side_mail(false)->reentry->parked) {
+    if (turn->envelope != nullptr) FailAsk(turn->envelope, why);
+  }
 }
 
 bool MailboxCell::HasAwayTurns() {

@@ -4,7 +4,7 @@
 // One turn of the cell consumes its mailbox. A handler that begins to wait detaches its message,
 // leaves the consuming to a new turn, and is "away" until it ends. As long as one is away or
 // parked, the cell is pinned: all its turns run on that worker. Signals wait until nobody is away,
-// so that whatever ends or changes the object finds it alone.
+// so that whatever ends or changes the object finds it alone; those excepted that do neither.
 
 #ifndef QUERN_RUNTIME_SRC_ACTOR_REENTRY_H_
 #define QUERN_RUNTIME_SRC_ACTOR_REENTRY_H_
@@ -17,6 +17,7 @@
 
 namespace quern::internal {
 
+class Envelope;
 struct Turn;
 
 struct Reentry {
@@ -37,9 +38,11 @@ struct Reentry {
   // On the worker that the cell is pinned to.
   std::vector<Turn*> parked;  // in cancellable waits; others look at it through kLookedAt
   int away = 0;
-  int holding = 0;        // asks that hold back what has not begun
-  uint32_t deferred = 0;  // signals
-  bool ending = false;    // a stop or failure is among them: nothing further begins
+  int holding = 0;               // asks that hold back what has not begun
+  uint32_t at_once = 0;          // signals that do not wait; constant
+  uint32_t deferred = 0;         // signals that do
+  bool ending = false;           // a stop or failure is among them: nothing further begins
+  std::vector<Envelope*> aside;  // taken out of the mailbox for Close(), in order
 };
 
 }  // namespace quern::internal

@@ -5,6 +5,7 @@
 
 #include <absl/strings/cord.h>
 
+#include "actor/reentry.h"
 #include "grain/activation_limit.h"
 #include "grain/filtered_call.h"
 #include "grain/idle_timer.h"
@@ -66,6 +67,11 @@ Activation::Activation(ActivationOwner* owner, SystemCore* core, const GrainKind
       idle_timeout_(kind->options.idle_timeout) {
   if (kind_->options.mailbox_capacity != 0) {
     SetChosenMailbox(ChosenMailbox::Make(BoundedMailbox(kind_->options.mailbox_capacity)).value());
+  }
+  const GrainOptions& options = kind_->options;
+  if (options.reentrancy != Reentrancy::kOff || options.asks_in_flight_max != 0) {
+    SetReentry(std::make_unique<Reentry>(options.reentrancy, options.asks_in_flight_max),
+               kTimerSignal | kEndSignal);
   }
 }
 
@@ -152,6 +158,7 @@ void Activation::LoseState(const Status& why) {
   if (state_lost_.ok()) state_lost_ = why;
   Turn* turn = CurrentTurn();
   if (turn != nullptr && turn->envelope != nullptr) FailAsk(turn->envelope, why);
+  FailParkedAsks(why);
 }
 
 ActorTimers* Activation::Timers(bool make) {
@@ -181,22 +188,16 @@ void Activation::WatchIdleness(Turn& turn) {
 
 After Activation::OnSignals(Turn& turn, uint32_t bits) {
   if (!begun_ && Activate(turn) == After::kEnded) return After::kEnded;
-  if ((bits & (kEndSignal | kStopSignal)) != 0) {
-    Status why;
-    {
-      TinyLockHolder lock(lock_);
-      why = end_requested_.value_or(absl::OkStatus());
-    }
-    return End(turn, std::move(why));
-  }
+  if ((bits & (kEndSignal | kStopSignal)) != 0) return EndOnRequest(turn);
   if ((bits & kTimerSignal) != 0) {
-    if (Status told = FireTimers(turn); !told.ok()) return End(turn, std::move(told));
+    if (Status told = FireTimers(turn); !told.ok()) return EndAlone(turn, std::move(told));
   }
   if ((bits & kIdleSignal) != 0 && IsIdle(turn)) return End(turn, absl::OkStatus());
   return After::kGoOn;
 }
 
 After Activation::OnMessage(Turn& turn, Envelope* envelope) {
+  if (leaving_ && MayWait(turn, envelope)) return After::kGoOn;
   const bool tick = IsTick(*envelope);
   if (owner_->Fenced()) {
     DropEnvelope(envelope, FencedError(id_));
@@ -215,8 +216,8 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
     ran_message_ = true;
     NoteActivity(turn);
   }
-  if (!state_lost_.ok()) return End(turn, state_lost_);
-  if (!ran.ok()) return End(turn, ran);
+  if (!state_lost_.ok()) return EndAlone(turn, state_lost_);
+  if (!ran.ok()) return EndAlone(turn, ran);
   return After::kGoOn;
 }
 

@@ -2,7 +2,9 @@
 // own turn.
 //
 //   kActivating   messages wait; State is claimed, the object made, OnActivate runs
-//   kActive       messages run, unless the host is fenced: then they answer UNAVAILABLE
+//   kActive       messages run, unless the host is fenced: then they answer UNAVAILABLE; of a
+//                 reentrant kind several handlers may wait, and an end that is asked for comes
+//                 after the last of them (leaving.cc)
 //   kDeactivating nothing is accepted; OnDeactivate runs, the object is destroyed, and what still
 //                 stood in the mailbox goes back to the owner
 //
@@ -76,7 +78,7 @@ class Activation final : public MailboxCell {
   // Takes the message; nothing when the grain is on its way out: the message is untouched.
   std::optional<Delivery> Offer(Envelope* envelope);
 
-  // Ends the activation once the handler that runs has returned.
+  // Ends the activation once the handlers that have begun have returned.
   void RequestEnd(Status why);
 
   const GrainId& grain_id() const { return id_; }
@@ -102,11 +104,12 @@ class Activation final : public MailboxCell {
 
   // Cell:
   std::string Path() const override { return id_.ToString(); }
+  std::string_view ClassName() const override { return kind_->kind; }
   void RequestStop() override;
   void FillSender(SenderStamp* stamp) const override;
 
-  // Of the grain, on its turn. After LoseState no handler runs here any more, and the ask being
-  // handled is answered with `why`.
+  // Of the grain, on its turn. After LoseState no handler begins here any more, and the asks being
+  // handled are answered with `why`.
   void LoseState(const Status& why);
   const Status& state_lost() const { return state_lost_; }
 
@@ -119,6 +122,7 @@ class Activation final : public MailboxCell {
   After OnSignals(Turn& turn, uint32_t bits) override;
   After OnMessage(Turn& turn, Envelope* envelope) override;
   void OnTurnEnd(Turn& turn) override;
+  bool Accepting() const override;
 
  private:
   static constexpr uint32_t kBeginSignal = kOwnSignals;
@@ -143,6 +147,15 @@ class Activation final : public MailboxCell {
   void NoteHandled(bool counted);
   After End(Turn& turn, Status why);
   void CloseOffers();
+
+  // leaving.cc
+  // What somebody asked for.
+  After EndOnRequest(Turn& turn);
+  // After a failure: those that wait are cancelled.
+  After EndAlone(Turn& turn, Status why);
+  bool MayWait(Turn& turn, Envelope* envelope);
+  void LetIn(Turn& turn, Envelope* envelope);
+
   void LeaveOffer(uint64_t accepted);
   bool IsIdle(const Turn& turn) const;
   void NoteActivity(const Turn& turn);
@@ -157,6 +170,8 @@ class Activation final : public MailboxCell {
   bool begun_ = false;
   bool was_active_ = false;
   bool ran_message_ = false;  // in this turn
+  bool leaving_ = false;      // once the handlers that wait have ended
+  uint32_t let_in_ = 0;       // messages in front that are handled nevertheless
   Status state_lost_;
   Status outcome_;
   Duration idle_timeout_;

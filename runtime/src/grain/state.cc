@@ -67,7 +67,10 @@ Status StateBase::Write(Operation operation) {
   }
   // A handler may save from several fibers; each write continues from the revision of the last.
   FiberMutexLock lock(writing_);
-  if (!activation_->state_lost().ok()) return activation_->state_lost();
+  if (const Status& lost = activation_->state_lost(); !lost.ok()) {
+    activation_->LoseState(lost);  // what this handler was asked is answered so, too
+    return lost;
+  }
   StatusOr<StateClaim> written = Store(operation);
   if (!written.ok()) {
     activation_->LoseState(written.status());

@@ -18,10 +18,16 @@
 // turn, never beside each other. Messages wait while it activates; those that meet a grain on its
 // way out are routed again. Order: State is claimed and read, OnActivate, messages, OnDeactivate. A
 // handler that throws ends the activation; the next message starts a fresh one. Owner only.
+//
+// A reentrant kind (GrainOptions::reentrancy) handles further messages while a handler waits for an
+// answer. Its activation ends after the last of its handlers: one that fails, or a stop, cancels
+// the others; DeactivateSoon(), System::Deactivate() and a move let them end by themselves, and
+// what comes meanwhile waits for the next activation, unless one of them may be waiting for it.
 
 #ifndef QUERN_RUNTIME_GRAIN_H_
 #define QUERN_RUNTIME_GRAIN_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -40,6 +46,7 @@
 #include "quern/runtime/internal/wire_table.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/protocol.h"
+#include "quern/runtime/reentrancy.h"
 #include "quern/runtime/ref.h"
 #include "quern/runtime/status.h"
 #include "quern/runtime/timer.h"
@@ -81,6 +88,10 @@ struct GrainOptions {
   // Messages that wait for an activation; more are refused: Tell says kFull, an ask
   // RESOURCE_EXHAUSTED. 0: no bound.
   size_t mailbox_capacity = 0;
+  // Whether further messages are handled while a handler waits for an answer (reentrancy.h).
+  Reentrancy reentrancy = Reentrancy::kOff;
+  // Asks in flight of one activation; more are refused: RESOURCE_EXHAUSTED. 0: no bound.
+  uint32_t asks_in_flight_max = 0;
   // Where State is kept; null: the system's. Must outlive the system.
   StateStore* state_store = nullptr;
 };
@@ -111,7 +122,7 @@ class GrainBase {
   // Of this activation; carried by everything that it sends and saves.
   const Epoch& epoch() const { return epoch_; }
 
-  // Ends the activation after the handler that runs now. Never suspends.
+  // Ends the activation after the handler that runs now, and those that wait. Never suspends.
   void DeactivateSoon();
 
   // From now on this activation, instead of its kind's idle_timeout; counted from now. kNeverIdle:

@@ -25,6 +25,10 @@
 //   quern::Status FromCents(uint32_t from, std::string_view bytes, Price* out);
 //   quern::State<Price> price{this, 2, &FromCents};     // called for records of version 1
 //
+// In a reentrant kind writes come one after the other, each with the value of its time; a handler
+// that had waited for an answer may go on while another one saves, and sees the value that is being
+// saved. When that fails, what the handlers that wait were asked is answered with the failure, too.
+//
 // A grain has one State. Owner only: from the grain's own handlers. In a grain that was constructed
 // outside a System, as a unit test does, Save and Clear succeed and keep nothing.
 
