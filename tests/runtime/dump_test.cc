@@ -17,6 +17,7 @@ namespace {
 
 using testing::FakeClock;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using namespace std::chrono_literals;
 
 struct Reserve {};
@@ -64,6 +65,26 @@ TEST_F(DumpTest, ShowsTheTreeAndWhatEachHandlerWaitsFor) {
             "/cart  Cart  running, in AddItem for 812 ms: asks /stock "
             "quern::{anonymous}::Reserve; 2 queued\n"
             "/stock  Stock  running, in Reserve for 812 ms: waits; 0 queued\n");
+}
+
+TEST_F(DumpTest, SoManyActorsAreShownAndThatThereAreMoreIsSaid) {
+  for (const char* name : {"a", "b", "c"}) system_.Spawn<Stock>(name).value();
+
+  const std::string all = DumpActors(system_, 3);
+  const std::string two = DumpActors(system_, 2);
+
+  EXPECT_THAT(all, HasSubstr("\"shop\": 3 actors, "));
+  EXPECT_THAT(two, HasSubstr("\"shop\": 2 actors and more, "));
+  EXPECT_THAT(two, HasSubstr("/b  Stock  running\n"));
+  EXPECT_THAT(two, Not(HasSubstr("/c")));
+}
+
+TEST_F(DumpTest, MessagesBeyondTheBoundAreNotCounted) {
+  auto stock = system_.Spawn<Stock>("stock").value();
+  for (size_t i = 0; i < kMailboxCountMax + 10; ++i) stock.Tell(Reserve{});
+  system_.WaitUntilQuiet();
+
+  EXPECT_THAT(DumpActors(system_), HasSubstr("; 10000 queued\n"));
 }
 
 TEST_F(DumpTest, AHeldWorkerIsNamedAndDoesNotHoldTheDump) {

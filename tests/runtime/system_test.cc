@@ -190,6 +190,17 @@ TEST_F(SystemTest, PagesMeetWithoutGapAndOverlap) {
   }
 }
 
+TEST_F(SystemTest, APageHasABoundWhateverIsAskedFor) {
+  for (size_t i = 0; i <= kListActorsMax; ++i) Spawn(std::to_string(i));
+
+  const ActorPage page = system_.ListActors({.limit = SIZE_MAX});
+
+  EXPECT_EQ(page.actors.size(), kListActorsMax);
+  EXPECT_EQ(page.next, page.actors.back().path);
+  EXPECT_EQ(system_.ListActors({.after = page.next}).actors.size(), 1u);
+  EXPECT_EQ(system_.ListActors({.limit = 0}).actors.size(), 1u);
+}
+
 TEST_F(SystemTest, APageGoesOnWhereAnActorHasGone) {
   for (const char* name : {"a", "b", "c"}) Spawn(name);
   const ActorPage first = system_.ListActors({.limit = 2});

@@ -332,6 +332,17 @@ TEST_F(TimersTest, CronFollowsTheWallClockWhenItIsSet) {
   EXPECT_EQ(Ticks(), 1);
 }
 
+TEST_F(TimersTest, CronLooksAtTheWallClockAgainAfterAWhile) {
+  ASSERT_TRUE(ticker_.Ask(ByCalendar{"0 0 12 * * *", "UTC"}).ok());
+  clock_.SetWallTime(WallTime(hours(13)));  // nobody is told
+
+  Jump(kCronRecheck - milliseconds(1));
+  EXPECT_EQ(Ticks(), 0);
+  Jump(milliseconds(1));
+
+  EXPECT_EQ(Ticks(), 1);
+}
+
 TEST_F(TimersTest, APausedCronLeavesOutWhatItMissed) {
   ASSERT_TRUE(ticker_.Ask(ByCalendar{"0 * * * * *", "UTC"}).ok());
   EXPECT_TRUE(Tell("pause"));
@@ -359,6 +370,18 @@ TEST_F(TimersTest, APeriodOfNothingIsNoTimerAndForeverIsOne) {
 
   EXPECT_EQ(Ticks(), 0);
   EXPECT_EQ(Timers().size(), 1u);
+}
+
+TEST_F(TimersTest, ForeverIsAHundredYears) {
+  const Time begun = clock_.Now();
+  ASSERT_TRUE(Tell("forever"));
+
+  EXPECT_EQ(Timers().at(0).due, begun + kTimerDelayMax);
+  Jump(kTimerDelayMax - seconds(1));
+  EXPECT_EQ(Ticks(), 0);
+  Jump(seconds(1));
+
+  EXPECT_EQ(Ticks(), 1);
 }
 
 TEST_F(TimersTest, AnActorHasSoManyTimersAndNoMore) {

@@ -31,36 +31,42 @@ std::string Describe(const internal::ParkedHandler& handler) {
   return text;
 }
 
-std::vector<ActorInfo> AllActors(const System& system) {
-  std::vector<ActorInfo> all;
+struct Actors {
+  std::vector<ActorInfo> first;
+  bool more = false;
+};
+
+Actors FirstActors(const System& system, size_t max) {
+  Actors actors;
   std::string after;
   do {
-    ActorPage page = system.ListActors({.after = after, .limit = kListActorsMax});
-    all.insert(all.end(), page.actors.begin(), page.actors.end());
+    ActorPage page = system.ListActors({.after = after, .limit = max - actors.first.size()});
+    actors.first.insert(actors.first.end(), page.actors.begin(), page.actors.end());
     after = page.next;
-  } while (!after.empty() && all.size() < kDumpActorsMax);
-  if (all.size() > kDumpActorsMax) all.resize(kDumpActorsMax);
-  return all;
+  } while (!after.empty() && actors.first.size() < max);
+  actors.more = !after.empty();
+  return actors;
 }
 
 }  // namespace
 
-std::string DumpActors(const System& system) {
+std::string DumpActors(const System& system, size_t actors_max) {
   internal::SystemCore& core = *system.core();
   if (core.stopped()) return absl::StrCat("system \"", system.name(), "\": stopped\n");
   const internal::ParkedHandlers parked = internal::CollectParked(core.scheduler());
   std::multimap<std::string, const internal::ParkedHandler*> by_path;
   for (const auto& handler : parked.handlers) by_path.emplace(handler.path, &handler);
-  const std::vector<ActorInfo> actors = AllActors(system);
+  const Actors actors = FirstActors(system, std::max<size_t>(actors_max, 1));
 
-  std::string text = absl::StrCat("system \"", system.name(), "\": ", actors.size(), " actors, ",
-                                  parked.handlers.size(), " waiting handlers, ",
-                                  system.dead_letters(), " dead letters\n");
+  std::string text =
+      absl::StrCat("system \"", system.name(), "\": ", actors.first.size(),
+                   actors.more ? " actors and more, " : " actors, ", parked.handlers.size(),
+                   " waiting handlers, ", system.dead_letters(), " dead letters\n");
   for (int worker : parked.silent_workers) {
     absl::StrAppend(&text, "worker ", worker,
                     " is held by a handler; what waits there is missing\n");
   }
-  for (const ActorInfo& actor : actors) {
+  for (const ActorInfo& actor : actors.first) {
     absl::StrAppend(&text, actor.path, "  ", ShortName(actor.actor_class), "  ",
                     std::string(actor.state));
     const auto [begin, end] = by_path.equal_range(actor.path);

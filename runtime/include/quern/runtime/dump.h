@@ -12,17 +12,21 @@
 #ifndef QUERN_RUNTIME_DUMP_H_
 #define QUERN_RUNTIME_DUMP_H_
 
+#include <cstddef>
 #include <string>
+
+#include "quern/runtime/limits.h"
 
 namespace quern {
 
 class System;
 
-// Every line was true a moment ago; at most kDumpActorsMax actors. A worker whose handler holds its
-// thread does not answer: the text says so, and what waits there is missing. Safe on a live system.
-// Thread-safe. Blocks the thread until every worker has answered, for a second at most; in a
-// handler use Offload. Of a StepSystem: on its own thread, at once.
-std::string DumpActors(const System& system);
+// Every line was true a moment ago. Of more actors than `actors_max` the text says that the rest is
+// missing; so many of a handler's messages are counted as kMailboxCountMax. A worker whose handler
+// holds its thread does not answer: the text says so, and what waits there is missing. Safe on a
+// live system. Thread-safe. Blocks the thread until every worker has answered, for a second at
+// most; in a handler use Offload. Of a StepSystem: on its own thread, at once.
+std::string DumpActors(const System& system, size_t actors_max = kDumpActorsMax);
 
 }  // namespace quern
 
