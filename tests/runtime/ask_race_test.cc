@@ -1,6 +1,6 @@
-// A reply that comes late meets nobody: asks that time out while their handlers answer, mixed with
-// fresh ones, never see a stale or foreign reply. From seeds. Each reply carries its request's
-// nonce.
+// A reply that comes late meets nobody: asks that time out while their handlers answer, also twice,
+// mixed with fresh ones, never see a stale or foreign reply. From seeds. Each reply carries its
+// request's nonce.
 
 #include <gtest/gtest.h>
 
@@ -30,7 +30,14 @@ struct Nonce {
   uint64_t value = 0;
   Duration delay{};
 };
-struct NonceApi : Protocol<std::string(Nonce)> {};
+// Answered through a Deferred, which then tries to answer once more: in the handler, or when the
+// next such question comes.
+struct Twice {
+  uint64_t value = 0;
+  Duration delay{};
+  bool later = false;
+};
+struct NonceApi : Protocol<std::string(Nonce), std::string(Twice)> {};
 
 std::string Answer(uint64_t nonce) { return absl::StrCat("the answer to number ", nonce); }
 
@@ -39,6 +46,24 @@ struct Answerer : Actor<NonceApi> {
     if (m.delay != Duration::zero()) (void)context.Sleep(m.delay);
     return Answer(m.value);
   }
+  void On(const Twice& m, Context& context, Deferred<std::string> reply) {
+    if (m.delay != Duration::zero()) (void)context.Sleep(m.delay);
+    AnswerTwice(kept_, kept_value_);
+    if (m.later) {
+      kept_ = std::move(reply);
+      kept_value_ = m.value;
+    } else {
+      AnswerTwice(reply, m.value);
+    }
+  }
+
+  static void AnswerTwice(Deferred<std::string>& reply, uint64_t value) {
+    reply.Answer(Answer(value));
+    reply.Answer("a second answer");  // to nobody
+  }
+
+  Deferred<std::string> kept_;
+  uint64_t kept_value_ = 0;
 };
 
 struct Tally {
@@ -64,14 +89,22 @@ struct Driver : Actor<DriverApi> {
     std::vector<std::pair<uint64_t, Pending<std::string>>> pending;
     for (uint64_t i = 0; i < m.asks; ++i) {
       const uint64_t nonce = tally_->asked.fetch_add(1) + 1;
-      const Nonce message{nonce, dice() % 4 == 0 ? Duration(1ms * (dice() % 4)) : Duration::zero()};
+      const Duration delay = dice() % 4 == 0 ? Duration(1ms * (dice() % 4)) : Duration::zero();
       const auto& target = targets_[dice() % targets_.size()];
       const Duration timeout = 1ms * (1 + dice() % 3);
+      const bool at_once = dice() % 4 == 0;
       if (dice() % 4 == 0) {
-        Note(nonce, target.Ask(message, timeout));
-        continue;
+        const Twice twice{nonce, delay, dice() % 2 == 0};
+        if (at_once) {
+          Note(nonce, target.Ask(twice, timeout));
+        } else {
+          pending.emplace_back(nonce, target.AskAsync(twice, timeout));
+        }
+      } else if (at_once) {
+        Note(nonce, target.Ask(Nonce{nonce, delay}, timeout));
+      } else {
+        pending.emplace_back(nonce, target.AskAsync(Nonce{nonce, delay}, timeout));
       }
-      pending.emplace_back(nonce, target.AskAsync(message, timeout));
       if (pending.size() < 16) continue;
       for (auto& [asked, reply] : pending) {
         switch (dice() % 8) {
