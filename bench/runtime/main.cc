@@ -1,13 +1,10 @@
-// Local actors and grains on two workers, beside the floor of the machine.
+// Local actors and grains on two workers, call by call; whole workloads are in bench/workloads.
 
 #include "quern/bench/target.h"
 #include "suite.h"
 
 int main(int argc, char** argv) {
   namespace bench = quern::bench;
-  bench::RegisterMemoryBenchmarks();
-  bench::RegisterTimerMemoryBenchmarks();
-  bench::RegisterFloorBenchmarks();
   bench::RegisterTellBenchmarks();
   bench::RegisterAskBenchmarks();
   bench::RegisterSpawnBenchmarks();
@@ -15,22 +12,9 @@ int main(int argc, char** argv) {
   bench::RegisterTimerBenchmarks();
   return bench::Run(
       argc, argv,
-      {{.benchmark = "tell/ping-pong 1 pair",
-        .at_least = 10e6,
-        .unit = "messages/s",
-        .floor = "floor/bare loop"},
-       {.benchmark = "tell/ping-pong 1000 pairs",
-        .at_least = 10e6,
-        .unit = "messages/s",
-        .floor = "floor/bare loop"},
-       {.benchmark = "tell/fan-in 8 producers",
-        .at_least = 10e6,
-        .unit = "messages/s",
-        .floor = "floor/queue across threads"},
-       {.benchmark = "ask/actor to actor",
-        .at_most = 250,
-        .unit = "ns",
-        .floor = "floor/bare loop"},
-       {.benchmark = "ask/1000 askers", .at_most = 250, .unit = "ns", .floor = "floor/bare loop"},
-       {.benchmark = "memory/idle actor", .at_most = 200, .unit = "bytes", .floor = ""}});
+      {{.benchmark = "tell/ping-pong 1 pair", .at_least = 10e6, .unit = "messages/s"},
+       {.benchmark = "tell/ping-pong 1000 pairs", .at_least = 10e6, .unit = "messages/s"},
+       {.benchmark = "tell/fan-in 8 producers", .at_least = 10e6, .unit = "messages/s"},
+       {.benchmark = "ask/actor to actor", .at_most = 250, .unit = "ns"},
+       {.benchmark = "ask/1000 askers", .at_most = 250, .unit = "ns"}});
 }

@@ -1,4 +1,4 @@
-// How fast actors come and go, and what an idle one costs.
+// How fast actors come and go.
 
 #include <benchmark/benchmark.h>
 
@@ -6,15 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "memory.h"
-#include "quern/bench/process.h"
 #include "quern/quern.h"
 #include "suite.h"
 
 namespace quern::bench {
 namespace {
-
-constexpr int64_t kIdleActors = 1'000'000;
 
 struct Poke {};
 struct IdleApi : Protocol<void(Poke)> {};
@@ -70,34 +66,7 @@ void SpawnChildren(benchmark::State& state, int64_t actors) {
   state.SetItemsProcessed(state.iterations());
 }
 
-struct StillApi : Protocol<void(Poke)> {};
-struct Still : Actor<StillApi> {
-  void On(const Poke&) { ++pokes_; }
-  int64_t pokes_ = 0;
-};
-
-double MeasureIdleActor() {
-  System system(TwoWorkers());
-  const auto spawn = [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) system.Spawn<Still>(std::to_string(i)).value();
-    system.WaitUntilQuiet();
-  };
-  constexpr int64_t kWarm = 1000;  // runners, magazines, the first tables
-  spawn(0, kWarm);
-  const int64_t before = ResidentBytes();
-  spawn(kWarm, kWarm + kIdleActors);
-  return static_cast<double>(ResidentBytes() - before) / kIdleActors;
-}
-
 }  // namespace
-
-void RegisterMemoryBenchmarks() {
-  benchmark::RegisterBenchmark("memory/idle actor", BytesOf, &MeasureIdleActor)
-      ->Iterations(1)
-      ->Unit(benchmark::kMillisecond)
-      ->MeasureProcessCPUTime()
-      ->UseRealTime();
-}
 
 void RegisterSpawnBenchmarks() {
   benchmark::RegisterBenchmark("spawn/from a thread", SpawnAndPoke, 100'000)

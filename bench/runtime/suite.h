@@ -18,9 +18,6 @@ inline SystemOptions TwoWorkers() {
 }
 
 // Each adds its rows; main() calls them in this order.
-void RegisterMemoryBenchmarks();  // first: a fresh heap
-void RegisterTimerMemoryBenchmarks();
-void RegisterFloorBenchmarks();
 void RegisterTellBenchmarks();
 void RegisterAskBenchmarks();
 void RegisterSpawnBenchmarks();

@@ -1,4 +1,4 @@
-// What a timer of an actor costs: to arm and cancel, to tick, to have.
+// What a timer of an actor costs: to arm and cancel.
 
 #include <benchmark/benchmark.h>
 
@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <string>
 
-#include "memory.h"
-#include "quern/bench/process.h"
 #include "quern/quern.h"
 #include "suite.h"
 
@@ -17,7 +15,6 @@ namespace {
 using std::chrono::hours;
 
 constexpr int64_t kTimersEach = 1000;
-constexpr int64_t kActors = 1000;
 
 struct Ring {};
 struct ArmAndCancel {
@@ -59,35 +56,7 @@ void ArmCancel(benchmark::State& state, int64_t others) {
   state.SetItemsProcessed(state.iterations());
 }
 
-double MeasureTimer() {
-  Finish finish;
-  System system(TwoWorkers());
-  const auto run = [&](int64_t first, int64_t timers) {
-    finish.Expect(kActors);
-    for (int64_t i = 0; i < kActors; ++i) {
-      system.Spawn<Alarm>(std::to_string(first + i), &finish).value().Tell(Arm{timers});
-    }
-    finish.Wait();
-    system.WaitUntilQuiet();
-  };
-  run(0, 0);  // what the actors cost is not counted
-  const int64_t before = ResidentBytes();
-  run(kActors, 0);
-  const int64_t actors = ResidentBytes() - before;
-  const int64_t again = ResidentBytes();
-  run(2 * kActors, kTimersEach);
-  return static_cast<double>(ResidentBytes() - again - actors) / (kActors * kTimersEach);
-}
-
 }  // namespace
-
-void RegisterTimerMemoryBenchmarks() {
-  benchmark::RegisterBenchmark("memory/timer of a million", BytesOf, &MeasureTimer)
-      ->Iterations(1)
-      ->Unit(benchmark::kMillisecond)
-      ->MeasureProcessCPUTime()
-      ->UseRealTime();
-}
 
 void RegisterTimerBenchmarks() {
   benchmark::RegisterBenchmark("timers/arm and cancel", ArmCancel, 0)

@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
                         {"idle-actors", 1'000'000, &IdleActors, /*warm_up=*/false},
                         {"ask", 2'000'000, &Ask},
                         {"ask-thread", 200'000, &AskThread},
+                        {"actor-tell-1", 4'000'000, &ActorTell1},
+                        {"actor-tell-256", 4'000'000, &ActorTell256},
                         {"grain-tell-1", 4'000'000, &GrainTell1},
                         {"grain-tell-256", 4'000'000, &GrainTell256},
                         {"grain-ask", 2'000'000, &GrainAsk},

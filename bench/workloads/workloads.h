@@ -49,7 +49,9 @@ Outcome IdleActors(const Setup& setup);
 Outcome Ask(const Setup& setup);
 Outcome AskThread(const Setup& setup);
 
-// Grains.
+// Grains, and plain actors in their place.
+Outcome ActorTell1(const Setup& setup);
+Outcome ActorTell256(const Setup& setup);
 Outcome GrainTell1(const Setup& setup);
 Outcome GrainTell256(const Setup& setup);
 Outcome GrainAsk(const Setup& setup);

@@ -18,7 +18,7 @@ def run(*arguments):
 
 class WorkloadsTest(unittest.TestCase):
     def test_every_workload_verifies_its_result(self):
-        names = run("--list").stdout.split()
+        names = [line.split()[0] for line in run("--list").stdout.splitlines()]
         self.assertTrue(names)
         for name in names:
             with self.subTest(workload=name):

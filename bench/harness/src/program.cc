@@ -94,7 +94,9 @@ void Outcome::Check(const char* what, double found, double wanted) {
 int RunProgram(int argc, char** argv, const char* system, const std::vector<Workload>& workloads) {
   const Arguments arguments = ReadArguments(argc, argv);
   if (arguments.list) {
-    for (const Workload& workload : workloads) std::puts(workload.name);
+    for (const Workload& workload : workloads) {
+      std::printf("%s %lld\n", workload.name, static_cast<long long>(workload.size));
+    }
     return 0;
   }
   if (!arguments.mistake.empty()) {

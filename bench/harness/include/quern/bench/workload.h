@@ -56,8 +56,8 @@ struct Workload {
   bool warm_up = true;  // a run of a tenth before; not where a fresh heap is what is measured
 };
 
-// --list prints the names. Options: --size N, --workers N, --warm-up N (runs of a tenth of the
-// size; default 1), --runs N.
+// --list prints the names and usual sizes. Options: --size N, --workers N, --warm-up N (runs of a
+// tenth of the size; default 1), --runs N.
 int RunProgram(int argc, char** argv, const char* system, const std::vector<Workload>& workloads);
 
 }  // namespace quern::bench

@@ -24,8 +24,8 @@ struct Target {
   std::string benchmark;
   double at_least = 0;  // exactly one of the two
   double at_most = 0;
-  std::string unit;   // ".../s": items per second; "ns": time of an iteration; else a counter
-  std::string floor;  // a benchmark with the same unit; empty: none
+  std::string unit;        // ".../s": items per second; "ns": time of an iteration; else a counter
+  std::string floor = {};  // a benchmark with the same unit; empty: none
 };
 
 int Run(int argc, char** argv, std::vector<Target> targets);

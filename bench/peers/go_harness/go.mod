@@ -1,0 +1,3 @@
+module quern/bench/harness
+
+go 1.21

@@ -1,0 +1,469 @@
+"""The driver of ./dev bench, over fake systems: what it keeps, what it says of trouble, what it compares."""
+
+import json
+import os
+import pathlib
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+
+SUITE = pathlib.Path(__file__).resolve().parents[2] / "bench" / "suite"
+sys.path.insert(0, str(SUITE))
+
+import catalog  # noqa: E402
+import compare  # noqa: E402
+import figures  # noqa: E402
+import main  # noqa: E402
+import measure  # noqa: E402
+import page  # noqa: E402
+import recorded  # noqa: E402
+import results as results_module  # noqa: E402
+import schedule  # noqa: E402
+import systems  # noqa: E402
+import tables  # noqa: E402
+import targets  # noqa: E402
+import written  # noqa: E402
+from measure import Run  # noqa: E402
+
+MACHINE = {"cpu": "Test CPU", "cpu_family_model": "1/1", "cpus": 2, "kernel": "6.0", "memory_mib": 1024}
+GOOD = '{"system":"fake","workload":"ping-pong","messages":100,"seconds":0.5,"cpu_seconds":0.4,"rss_bytes":1,"ok":true}'
+
+
+def line(rate, **more):
+    return {"messages": int(rate), "seconds": 1.0, "cpu_seconds": 1.0, "rss_bytes": 2**20, "ok": True, **more}
+
+
+def results_of(figures_by_cell, machine=None, **more):
+    """{(system, workload): [rates]}"""
+    runs = [Run(system, workload, line(rate)) for (system, workload), rates in figures_by_cell.items() for rate in rates]
+    names = dict.fromkeys(["quern", "floor", *(system for system, _ in figures_by_cell)])
+    described = [{"name": name, "title": name, "version": "1", "missing": ""} for name in names]
+    return results_module.Results(machine or MACHINE, described, runs, "today", **more)
+
+
+def row(name):
+    return catalog.rows_of(name)[0]
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self._folder.name)
+
+    def tearDown(self):
+        self._folder.cleanup()
+
+    def program(self, name, text, interpreter=sys.executable):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!{interpreter}\n" + textwrap.dedent(text))
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return path
+
+
+class RunnerTest(Folder):
+    def run_program(self, text, limit=20.0):
+        runner = measure.Runner(limit, other_load_max=1000)
+        return runner.run("fake", "ping-pong", [str(self.program("fake", text))])
+
+    def test_a_run_is_the_last_line_of_json(self):
+        run = self.run_program(f"print('hello'); print('{GOOD}')")
+        self.assertEqual((run.trouble, run.line["messages"], run.kept), ("", 100, True))
+
+    def test_a_crash_is_named_by_its_signal(self):
+        run = self.run_program("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+        self.assertEqual(run.trouble, "crashes: SIGSEGV")
+
+    def test_a_hang_ends_at_its_limit_and_leaves_no_process(self):
+        note = self.folder / "grandchild"
+        begin = time.monotonic()
+        run = self.run_program(f"""
+            import os, time
+            child = os.fork()
+            if child: open({str(note)!r}, "w").write(str(child))
+            time.sleep(60)
+        """, limit=1.0)
+        self.assertEqual(run.trouble, "hangs: no result within 1 s")
+        self.assertLess(time.monotonic() - begin, 20)
+        self.assertTrue(ended(int(note.read_text())))
+
+    def test_a_miscount_is_quoted(self):
+        run = self.run_program("""
+            import sys
+            print('{"messages":9,"seconds":1,"ok":false,"wrong":"messages handled: 9, should be 10"}')
+            sys.exit(1)
+        """)
+        self.assertEqual(run.trouble, "wrong result: messages handled: 9, should be 10")
+
+    def test_a_failure_shows_the_last_words(self):
+        run = self.run_program("import sys; print('no such flag', file=sys.stderr); sys.exit(3)")
+        self.assertEqual(run.trouble, "fails with exit code 3: no such flag")
+
+    def test_silence_is_no_result(self):
+        self.assertEqual(self.run_program("pass").trouble, "prints no result")
+
+    def test_a_program_that_is_not_there_does_not_start(self):
+        run = measure.Runner(5, 1000).run("fake", "ping-pong", [str(self.folder / "nothing")])
+        self.assertIn("does not start", run.trouble)
+
+    def test_other_load_unkeeps_a_run(self):
+        spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            runner = measure.Runner(20, other_load_max=0.0)
+            run = runner.run("fake", "ping-pong", [str(self.program("fake", f"import time; time.sleep(.5); print('{GOOD}')"))])
+        finally:
+            spinner.kill()
+            spinner.wait()
+        self.assertFalse(run.kept)
+        self.assertGreater(run.other_load, 0.1)
+
+
+def ended(pid):
+    for _ in range(200):
+        try:
+            state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+class FakeRunner:
+    def __init__(self, answer=lambda system, n: Run(system, "w", line(100))):
+        self.order = []
+        self._answer = answer
+
+    def run(self, system, workload, command, environment=None):
+        self.order.append(system)
+        run = self._answer(system, self.order.count(system))
+        run.workload = workload
+        return run
+
+
+class NoWait:
+    def wait(self):
+        pass
+
+
+def schedule_runs(runner, names="ABC", workloads=("w",), seconds=1e9, clock=lambda: 0.0, **more):
+    all_systems = [systems.System(name, name, ["x"], sizes={w: 10 for w in workloads}) for name in names]
+    plan = schedule.Plan([(workload, all_systems) for workload in workloads], seconds, **more)
+    return schedule.Schedule(plan, runner, lambda text: None, quiet=NoWait(), clock=clock).run()
+
+
+class ScheduleTest(unittest.TestCase):
+    def test_systems_take_turns(self):
+        runner = FakeRunner()
+        schedule_runs(runner, rounds=3)
+        self.assertEqual("".join(runner.order), "ABCABCABC")
+
+    def test_disturbed_runs_are_repeated_up_to_a_bound(self):
+        runner = FakeRunner(lambda system, n: Run(system, "w", line(1), kept=system != "B"))
+        schedule_runs(runner, names="AB", rounds=2, attempts=4)
+        self.assertEqual((runner.order.count("A"), runner.order.count("B")), (2, 4))
+
+    def test_what_breaks_twice_is_left_alone(self):
+        runner = FakeRunner(lambda system, n: Run(system, "w", trouble="crashes: SIGSEGV" if system == "B" else "",
+                                                  line=line(1)))
+        schedule_runs(runner, rounds=5)
+        self.assertEqual((runner.order.count("A"), runner.order.count("B"), runner.order.count("C")), (5, 2, 5))
+
+    def test_every_cell_runs_once_even_without_time(self):
+        runner = FakeRunner()
+        now = iter(range(0, 10**9, 100))
+        schedule_runs(runner, workloads=("v", "w"), seconds=1, clock=lambda: next(now))
+        self.assertEqual("".join(runner.order), "ABCABC")
+
+    def test_a_machine_that_is_never_quiet_is_not_waited_for_forever(self):
+        now = [0.0]
+
+        def busy():
+            now[0] += 0.1
+            return 1.0
+
+        quiet = schedule.Quiet(load=busy, clock=lambda: now[0])
+        for _ in range(50):
+            quiet.wait()
+        self.assertLess(now[0], schedule.QUIET_WAIT_SECONDS * schedule.GIVES_UP_WAITING_AFTER + 50 * 0.2 + 1)
+
+
+class FiguresTest(unittest.TestCase):
+    def test_five_against_five_without_overlap(self):
+        self.assertAlmostEqual(figures.mann_whitney([1, 2, 3, 4, 5], [6, 7, 8, 9, 10]), 2 / 252)
+
+    def test_equal_samples_do_not_differ(self):
+        self.assertEqual(figures.mann_whitney([1, 2, 3], [1, 2, 3]), 1.0)
+        self.assertEqual(figures.mann_whitney([7, 7], [7, 7, 7]), 1.0)
+
+    def test_large_samples_take_the_normal_approximation(self):
+        low, high = [float(i) for i in range(30)], [float(i) + 0.5 for i in range(30)]
+        self.assertGreater(figures.mann_whitney(low, high), 0.5)
+        self.assertLess(figures.mann_whitney(low, [value + 100 for value in high]), 1e-6)
+
+    def test_figures_are_short(self):
+        self.assertEqual([figures.readable(v) for v in (63123456, 19500, 128, 0.5, None)],
+                         ["63.1 M", "19.5 k", "128", "0.500", "-"])
+
+    def test_did_you_mean(self):
+        names = ["ping-pong", "skynet", "thread-ring"]
+        self.assertEqual(figures.did_you_mean("pingpong", names), ' Did you mean "ping-pong"?')
+        self.assertEqual(figures.did_you_mean("quicksort", names), "")
+
+
+class TargetsTest(unittest.TestCase):
+    def verdict(self, quern, peer, floor):
+        results = results_of({("quern", "ping-pong"): [quern] * 3, ("caf", "ping-pong"): [peer] * 3,
+                              ("floor", "loop-pair"): [floor] * 3})
+        return targets.standings(results, [])[0].verdict
+
+    def test_a_row_is_met_by_the_multiple_of_a_peer_or_by_the_share_of_the_floor(self):
+        self.assertEqual(self.verdict(quern=40e6, peer=10e6, floor=100e6), "met")
+        self.assertEqual(self.verdict(quern=70e6, peer=60e6, floor=100e6), "met")
+        self.assertEqual(self.verdict(quern=39e6, peer=10e6, floor=100e6), "missed")
+
+    def test_placement_by_hand_decides_nothing(self):
+        results = results_of({("quern", "big"): [10e6] * 3, ("caf", "big"): [10e6] * 3,
+                              ("actix-together", "big"): [1e6] * 3})
+        self.assertEqual(targets.standings(results, [])[0].verdict, "missed")
+
+    def test_of_latency_less_is_better(self):
+        runs = [Run(system, "ask", line(1e6, p50_ns=p50, p999_ns=p999))
+                for system, p50, p999 in (("quern", 100, 900), ("caf", 300, 700), ("goakt", 250, 9000)) for _ in range(3)]
+        results = results_of({("floor", "loop-pair"): [1e6]})
+        results.runs += runs
+        p50, p999 = targets.standings(results, [])
+        self.assertEqual((p50.verdict, p50.marks[0].against), ("met", "goakt"))
+        self.assertEqual((p999.verdict, p999.marks[0].against), ("missed", "caf"))
+
+    def test_a_grain_is_held_to_the_cost_of_a_plain_actor(self):
+        results = results_of({("quern", "grain-ask"): [4e6], ("quern", "ask"): [5e6]})
+        [ratio] = targets.own_ratios(results)
+        self.assertAlmostEqual(ratio.reached, 1.25)
+        self.assertEqual(ratio.verdict, "met")
+
+
+class RecordedTest(unittest.TestCase):
+    MACHINES = [{"machine": "fast", "loop_pair": 100e6, "figures": {"caf": {"ping-pong": 6e6, "ask:p50_ns": 300,
+                                                                            "idle-actors:bytes_each": 1248}}},
+                {"machine": "slow", "loop_pair": 25e6, "figures": {"caf": {"ping-pong": 4e6}}}]
+
+    def figure(self, name, floor=50e6, **more):
+        results = results_of({("quern", name): [1.0], ("floor", "loop-pair"): [floor]}, **more)
+        return recorded.figure(self.MACHINES, results, row(name), "caf")
+
+    def test_a_rate_grows_with_the_floor_and_a_latency_shrinks(self):
+        self.assertAlmostEqual(self.figure("ping-pong", floor=80e6).value, 6e6 * 0.8)
+        self.assertAlmostEqual(self.figure("ask", floor=80e6).value, 300 / 0.8)
+
+    def test_the_machine_that_was_nearer_counts(self):
+        self.assertAlmostEqual(self.figure("ping-pong", floor=30e6).value, 4e6 * 30 / 25)
+
+    def test_bytes_are_bytes(self):
+        self.assertEqual(self.figure("idle-actors", floor=7e6).value, 1248)
+
+    def test_without_a_floor_there_is_nothing_to_scale_by(self):
+        results = results_of({("quern", "ping-pong"): [1.0]})
+        self.assertIsNone(recorded.figure(self.MACHINES, results, row("ping-pong"), "caf"))
+
+    def test_an_absent_peer_keeps_its_row_and_one_at_hand_is_never_looked_up(self):
+        results = results_of({("quern", "ping-pong"): [1e6] * 3, ("floor", "loop-pair"): [100e6]})
+        results.systems.append({"name": "caf", "title": "CAF", "version": "", "missing": "CAF_DIR is not set"})
+        [cell] = targets.standings(results, self.MACHINES)[0].cells
+        self.assertTrue(cell.recorded)
+        self.assertIn("recorded", tables.cell_text(cell))
+
+        results.systems[-1]["missing"] = ""
+        self.assertEqual(targets.standings(results, self.MACHINES)[0].cells, [])
+
+    def test_the_file_is_sound(self):
+        known = {name for r in catalog.ROWS for name in (r.peers_workload, f"{r.peers_workload}:{r.figure}")}
+        for machine in recorded.read():
+            self.assertGreater(machine["loop_pair"], 0)
+            for system, cells in machine["figures"].items():
+                self.assertIn(system, catalog.SPREADING + catalog.BY_HAND)
+                self.assertLessEqual(set(cells), known)
+
+
+class CompareTest(Folder):
+    def changes(self, old, new, workload="ping-pong"):
+        before, after = (results_of({("quern", workload): rates}) for rates in (old, new))
+        return compare.changes(before, after)
+
+    def test_a_clear_loss_is_a_regression(self):
+        [change] = self.changes([100, 101, 102, 103, 104], [80, 81, 82, 83, 84])
+        self.assertEqual(change.verdict, "WORSE")
+
+    def test_a_clear_gain_is_none(self):
+        [change] = self.changes([80, 81, 82, 83, 84], [100, 101, 102, 103, 104])
+        self.assertEqual(change.verdict, "better")
+
+    def test_overlap_and_small_changes_are_noise(self):
+        [wide] = self.changes([100, 60, 90, 120, 80], [70, 95, 65, 85, 75])
+        [small] = self.changes([100, 100.1, 100.2, 100.3, 100.4], [99, 98.9, 98.8, 98.7, 98.6])
+        self.assertEqual((wide.verdict, small.verdict), ("noise", "noise"))
+
+    def test_three_runs_cannot_tell(self):
+        [change] = self.changes([100, 101, 102], [50, 51, 52])
+        self.assertEqual(change.verdict, "too few runs")
+
+    def test_of_bytes_more_is_worse(self):
+        before, after = (results_of({("floor", "loop-pair"): [1]}) for _ in range(2))
+        before.runs += [Run("quern", "idle-actors", line(1e6, bytes_each=100 + i / 10)) for i in range(5)]
+        after.runs += [Run("quern", "idle-actors", line(1e6, bytes_each=150 + i / 10)) for i in range(5)]
+        [change] = compare.changes(before, after)
+        self.assertEqual(change.verdict, "WORSE")
+
+    def test_a_workload_that_now_breaks_is_lost(self):
+        before = results_of({("quern", "big"): [1.0] * 5})
+        after = results_of({})
+        after.runs.append(Run("quern", "big", trouble="crashes: SIGABRT"))
+        self.assertEqual(compare.lost(before, after), ["big: crashes: SIGABRT"])
+
+    def test_another_machine_and_a_damaged_or_missing_file_say_so(self):
+        here, there = results_of({}), results_of({}, machine={**MACHINE, "cpu": "Other CPU"})
+        with self.assertRaisesRegex(results_module.Unreadable, "another machine"):
+            compare.check_machines(there, here, "old.json")
+        with self.assertRaisesRegex(results_module.Unreadable, "quick"):
+            compare.check_machines(results_of({}, quick=True), here, "old.json")
+        with self.assertRaisesRegex(results_module.Unreadable, "No such file"):
+            results_module.load(self.folder / "nothing.json")
+        for text in ("", "{", "[]", '{"format": 1}', '{"format": 1, "machine": 7}', "\x00"):
+            (self.folder / "bad.json").write_text(text)
+            with self.subTest(text=text), self.assertRaisesRegex(results_module.Unreadable, "damaged|format"):
+                results_module.load(self.folder / "bad.json")
+        (self.folder / "old.json").write_text('{"format": 99}')
+        with self.assertRaisesRegex(results_module.Unreadable, "another version"):
+            results_module.load(self.folder / "old.json")
+
+    def test_results_come_back_as_they_were(self):
+        before = results_of({("quern", "big"): [1.0, 2.0]})
+        results_module.save(before, self.folder / "new.json")
+        self.assertEqual(results_module.load(self.folder / "new.json"), before)
+
+
+class ReportTest(unittest.TestCase):
+    def results(self):
+        results = results_of({("quern", "ping-pong"): [9e6, 10e6, 11e6], ("caf", "ping-pong"): [20e6] * 3,
+                              ("floor", "loop-pair"): [100e6] * 3})
+        results.runs += [Run("goakt", "ping-pong", trouble="crashes: SIGSEGV"),
+                         *(Run("quern", "big", line(5e6), kept=False) for _ in range(5))]
+        results.systems.append({"name": "goakt", "title": "goakt", "version": "4", "missing": ""})
+        return results
+
+    def test_losing_rows_and_broken_peers_are_shown_like_the_others(self):
+        results = self.results()
+        for text in (page.render(results, targets.standings(results)), written.render(results, targets.standings(results))):
+            self.assertIn("missed", text)
+            self.assertIn("crashes: SIGSEGV", text)
+            self.assertIn("(recorded)", text)
+            self.assertIn("20.0 M", text)
+
+    def test_a_disturbed_figure_is_marked(self):
+        cell = self.results().cell(row("big"), "quern")
+        self.assertTrue(cell.disturbed)
+        self.assertEqual(tables.cell_text(cell), "5.00 M †")
+
+    def test_the_page_needs_nothing_but_itself(self):
+        results = self.results()
+        text = page.render(results, targets.standings(results))
+        self.assertNotRegex(text, r"(src|href)=|https?://|@import|<script")
+        self.assertIn("prefers-color-scheme: dark", text)
+        self.assertEqual(text.count("<svg"), text.count("</svg>"))
+
+    def test_every_required_peer_can_be_found(self):
+        names = {peer.name for peer in systems.PEERS_ALL}
+        self.assertLessEqual(set(catalog.REQUIRED), names)
+
+
+class MainTest(Folder):
+    """The whole command over programs that are small scripts."""
+
+    FAKE = """
+        import sys, time
+        if "--list" in sys.argv:
+            print("ping-pong 100"); print("skynet 10")
+            sys.exit()
+        {body}
+        print('{{"messages":100,"seconds":0.001,"cpu_seconds":0.001,"rss_bytes":1,"ok":true}}')
+    """
+
+    def start(self, *arguments, body=""):
+        self.program("bench/workloads/quern_workloads", self.FAKE.format(body=body))
+        self.program("bench/floor/quern_floor", "print('loop-pair 1')" if body else """
+            import sys
+            if "--list" in sys.argv:
+                print("loop-pair 1")
+            else:
+                print('{"messages":100,"seconds":0.001,"ok":true}')
+        """)
+        return subprocess.Popen(
+            [sys.executable, "-B", str(SUITE / "main.py"), "--build", str(self.folder), "--out", str(self.folder / "out"),
+             "--systems", "none", "--seconds", "5", "--patience", "0", "--quick", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def finish(self, *arguments):
+        ended_with = self.start(*arguments)
+        output, errors = ended_with.communicate(timeout=60)
+        return ended_with.returncode, output, errors
+
+    def test_a_run_leaves_results_and_a_report(self):
+        code, output, errors = self.finish("--json", "ping-pong")
+        self.assertEqual(code, 0, errors)
+        self.assertEqual({run["workload"] for run in json.loads(output)["runs"]}, {"ping-pong", "loop-pair"})
+        self.assertIn("<svg", (self.folder / "out" / "report.html").read_text())
+
+    def test_an_unknown_workload_is_wrong_usage(self):
+        code, _, errors = self.finish("pingpong")
+        self.assertEqual(code, 2)
+        self.assertIn('Did you mean "ping-pong"?', errors)
+
+    def test_an_unknown_peer_is_wrong_usage(self):
+        code, _, errors = self.finish("--systems", "goact")
+        self.assertEqual(code, 2)
+        self.assertIn('Did you mean "goakt"?', errors)
+
+    def test_comparison_with_itself_is_no_regression(self):
+        self.assertEqual(self.finish("ping-pong")[0], 0)
+        old = self.folder / "old.json"
+        old.write_text((self.folder / "out" / "results.json").read_text())
+        code, _, errors = self.finish("--from", str(old), "--compare", str(old))
+        self.assertEqual(code, 0, errors)
+
+    def test_a_regression_exits_with_1(self):
+        old, new = (results_of({("quern", "ping-pong"): rates, ("floor", "loop-pair"): [1]})
+                    for rates in ([100, 101, 102, 103, 104], [50, 51, 52, 53, 54]))
+        results_module.save(old, self.folder / "old.json")
+        results_module.save(new, self.folder / "new.json")
+        code, _, errors = self.finish("--from", str(self.folder / "new.json"), "--compare", str(self.folder / "old.json"))
+        self.assertEqual(code, 1)
+        self.assertIn("WORSE", errors)
+
+    def test_a_missing_file_to_compare_with_is_said_before_anything_is_measured(self):
+        code, _, errors = self.finish("--compare", str(self.folder / "nothing.json"))
+        self.assertEqual(code, 2)
+        self.assertIn("No such file", errors)
+        self.assertNotIn("==>", errors)
+
+    def test_an_interrupt_leaves_nothing_running(self):
+        note = self.folder / "pid"
+        started = self.start("ping-pong", body=f'import os; open({str(note)!r}, "w").write(str(os.getpid())); time.sleep(60)')
+        for _ in range(400):
+            if note.exists() and note.read_text():
+                break
+            time.sleep(0.05)
+        started.send_signal(signal.SIGINT)
+        _, errors = started.communicate(timeout=30)
+        self.assertEqual(started.returncode, 130, errors)
+        self.assertTrue(ended(int(note.read_text())))
+
+
+if __name__ == "__main__":
+    os.environ.pop("CAF_DIR", None)
+    unittest.main()
