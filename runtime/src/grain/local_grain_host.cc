@@ -449,13 +449,14 @@ void LocalGrainHost::Stop() {
       activation->RequestStop();
     }
   }
+  pools_.BeginStop();
   if (StepDriver* driver = StepDriver::OfThread(); driver != nullptr) {
     driver->RunUntilCertainly([this] {
       absl::MutexLock lock(&live_mutex_);
-      return live_ == 0;
+      return live_ == 0 && pools_.empty();
     });
   }
-  pools_.Stop();
+  pools_.AwaitEnd();
   absl::MutexLock lock(&live_mutex_);
   live_mutex_.Await(absl::Condition(+[](int64_t* live) { return *live == 0; }, &live_));
 }

@@ -131,12 +131,21 @@ size_t WorkerPools::Count(std::string_view kind) const {
   return count;
 }
 
-void WorkerPools::Stop() {
+void WorkerPools::BeginStop() {
   absl::MutexLock lock(&mutex_);
   stopping_ = true;
   for (const auto& [id, pool] : pools_) {
     for (const auto& member : pool.members) member->RequestStop();
   }
+}
+
+bool WorkerPools::empty() const {
+  absl::MutexLock lock(&mutex_);
+  return pools_.empty();
+}
+
+void WorkerPools::AwaitEnd() {
+  absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(+[](decltype(pools_)* pools) { return pools->empty(); }, &pools_));
 }
 

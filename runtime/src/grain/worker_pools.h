@@ -47,8 +47,11 @@ class WorkerPools final : private ActivationOwner {
   std::vector<GrainInfo> List(std::string_view kind) const;
   size_t Count(std::string_view kind) const;
 
-  // Refuses new ones, ends all and returns when they are gone. Blocks the thread.
-  void Stop();
+  // Refuses new ones and ends all.
+  void BeginStop();
+  bool empty() const;
+  // Returns when all are gone. Blocks the thread.
+  void AwaitEnd();
 
  private:
   struct Pool {
