@@ -50,6 +50,8 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
   void Stop() override;
 
  private:
+  friend class StepSabotage;
+
   using Shard = ActivationTable::Shard;
   using Entry = ActivationTable::Entry;
   using Next = ActivationTable::Next;

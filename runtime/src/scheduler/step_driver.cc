@@ -167,6 +167,8 @@ void StepDriver::RunCell(Worker& worker) {
   if (Strikes(Sabotage::kLoseReadyActor)) return;
   if (Strikes(Sabotage::kSwapMessages)) StepSabotage::SwapMessages(*cell);
   if (Strikes(Sabotage::kLoseMessage)) StepSabotage::LoseMessage(*cell);
+  if (Strikes(Sabotage::kForgetActivation)) StepSabotage::ForgetActivation(scheduler_->core());
+  if (Strikes(Sabotage::kLoseWaiting)) StepSabotage::LoseWaiting(scheduler_->core());
   if (Strikes(Sabotage::kRunBeside)) {
     if (MailboxCell* suspended = SuspendedCell(); suspended != nullptr) {
       worker.queue_.PushBack(std::exchange(cell, suspended));

@@ -9,7 +9,7 @@
 namespace quern::internal {
 
 class MailboxCell;
-class Worker;
+class SystemCore;
 
 enum class Sabotage : uint8_t {
   kNone,
@@ -19,6 +19,9 @@ enum class Sabotage : uint8_t {
   kSwapMessages,    // two messages of one sender change places
   kLoseMessage,
   kLoseTimer,
+  kForgetActivation,  // the host takes a grain that is active, or leaving, for one that is not
+                      // there
+  kLoseWaiting,       // a message that waits for a grain on its way out
 };
 
 class StepSabotage {
@@ -26,8 +29,14 @@ class StepSabotage {
   // Two messages of one sender at the head of the mailbox. Nothing when there are none.
   static void SwapMessages(MailboxCell& cell);
   static void LoseMessage(MailboxCell& cell);
+  // The first such grain or message, if there is one.
+  static void ForgetActivation(SystemCore& core);
+  static void LoseWaiting(SystemCore& core);
   // A second turn would run a handler at once.
   static bool WouldRunHandler(const MailboxCell& cell);
+
+ private:
+  static void SwapChosen(MailboxCell& cell);
 };
 
 }  // namespace quern::internal
