@@ -305,6 +305,8 @@ std::vector<GrainOptions> Kinds() {
                    .reentrancy = Reentrancy::kAllowAll,
                    .asks_in_flight_max = 2});
   kinds.push_back({.kind = "pool", .stateless_workers = 2});
+  kinds.push_back(
+      {.kind = "pool-open", .stateless_workers = 2, .reentrancy = Reentrancy::kAllowAll});
   for (GrainOptions& kind : kinds) {
     kind.idle_timeout = 20ms;
     kind.ticks_keep_active = false;

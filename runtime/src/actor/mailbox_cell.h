@@ -87,7 +87,7 @@ class MailboxCell : public Cell {
   // while that turn is suspended.
   size_t CountQueued() const;
 
-  // Groups the metrics; lasts as long as the program.
+  // Groups the metrics; lasts as long as the system.
   virtual std::string_view ClassName() const { return "(grains)"; }
 
   // A handler is suspended in a wait that a stop would cancel.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actor/call_chain.h"
 #include "quern/runtime/check.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/logger.h"
@@ -23,6 +24,13 @@ Status StaleOrder(const GrainId& id, const Epoch& epoch, const Epoch& last) {
       absl::AbortedError("activate " + id.ToString() + " at epoch " + epoch.ToString() +
                          ": epoch " + last.ToString() + " has been here"),
       Reason::kStaleEpoch);
+}
+
+// FAILED_PRECONDITION, ask_cycle: OnDeactivate waits for who asks here.
+Status CheckCycle(const Activation& leaving, Envelope& envelope) {
+  const CallChain* chain = envelope.is_ask() ? envelope.ask().chain : nullptr;
+  if (chain == nullptr || !chain->Contains(leaving)) return absl::OkStatus();
+  return CycleError(*chain, leaving.Path());
 }
 
 // How many may wait for a grain on its way out.
@@ -215,6 +223,8 @@ Delivery LocalGrainHost::RouteLocal(const GrainId& id, Message message) {
         refused = begun.status();
       } else if (entry->activation->state() != ActivationState::kDeactivating) {
         activation = entry->activation;
+      } else if (Status cycle = CheckCycle(*entry->activation, *message.get()); !cycle.ok()) {
+        refused = std::move(cycle);
       } else if (Next& next = entry->NextOf();
                  next.messages.size() < WaitingMax(entry->activation->kind())) {
         next.messages.push_back(std::move(message).release());
@@ -246,8 +256,12 @@ GrainDelivery LocalGrainHost::DeliverToGrain(const GrainId& id,
     std::move(message).Fail(absl::UnavailableError(id.ToString() + ": this node has no lease now"));
     return {Outcome::kRefused, here};
   }
-  if (!activation || activation->state() == ActivationState::kDeactivating) {
-    return {Outcome::kNotHere, here};
+  if (!activation) return {Outcome::kNotHere, here};
+  if (activation->state() == ActivationState::kDeactivating) {
+    Status cycle = CheckCycle(*activation, *message.get());
+    if (cycle.ok()) return {Outcome::kNotHere, here};
+    std::move(message).Fail(std::move(cycle));
+    return {Outcome::kRefused, here};
   }
   if (expected.has_value() && *expected != here) return {Outcome::kStale, here};
   const std::optional<Delivery> taken = activation->Offer(message.get());

@@ -115,8 +115,8 @@ struct GrainDelivery {
     kAccepted,  // in the activation's mailbox
     kNotHere,   // no activation (or it is on its way out); the message is untouched
     kStale,     // the activation here has another epoch than expected; the message is untouched
-    kRefused,   // full, fenced or stopped: the message was answered UNAVAILABLE or
-                // RESOURCE_EXHAUSTED
+    kRefused,   // full, fenced, stopped, or a cycle: the message was answered RESOURCE_EXHAUSTED,
+                // UNAVAILABLE or FAILED_PRECONDITION (ask_cycle)
   };
   Outcome outcome;
   Epoch epoch;  // of the activation here, or the last one that was
