@@ -32,7 +32,7 @@ void CpuPause() {
 
 }  // namespace
 
-thread_local Worker* Worker::current_ = nullptr;
+constinit thread_local Worker* Worker::current_ = nullptr;
 
 Turn* CurrentTurn() {
   Worker* worker = Worker::Current();

@@ -159,7 +159,7 @@ class Worker {
   void Park(std::optional<Duration> limit);
   bool HasOutsideWork() const;
 
-  static thread_local Worker* current_;
+  static constinit thread_local Worker* current_;  // else every look at it is a call
 
   Scheduler* const scheduler_;
   const int index_;
