@@ -19,7 +19,6 @@
 namespace quern {
 namespace {
 
-using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
 TEST(HistogramTest, EveryValueLiesInItsBucket) {
@@ -90,13 +89,12 @@ TEST(ClassMetricsTest, BeyondTheBoundClassesShareOne) {
   internal::ClassMetrics metrics;
   for (size_t i = 0; i < names.size(); ++i) {
     names[i] = absl::StrCat("a class with a name of its own ", i);
-    metrics.Sample(names[i], 1ms, 0);
+    metrics.EntryOf(names[i]).depth.Record(0);
   }
 
   std::vector<std::string> found;
   metrics.ForEach([&](const internal::ClassMetrics::Entry& entry) {
-    found.push_back(
-        absl::StrCat(std::string(entry.name), " ", entry.turn_nanos.Snapshot().count()));
+    found.push_back(absl::StrCat(std::string(entry.name), " ", entry.depth.Snapshot().count()));
   });
 
   EXPECT_EQ(found.size(), kMetricClassesMax);
@@ -127,9 +125,9 @@ TEST(MetricsTest, CountTurnsAndDeadLettersAndSampleClasses) {
   EXPECT_EQ(metrics.Value(metric_names::kWorkers), 1);
   EXPECT_GE(metrics.Value(metric_names::kTurns, "0"), 4 * kMetricSampleEvery);
   EXPECT_GE(metrics.Value(metric_names::kRunners, "0"), 1);
-  const Metric* turns = metrics.Find(metric_names::kTurnSeconds, "quern::{anonymous}::Echo");
-  ASSERT_NE(turns, nullptr);
-  EXPECT_GE(turns->distribution.count(), 2u);
+  const Metric* handlers = metrics.Find(metric_names::kHandlerSeconds, "quern::{anonymous}::Echo");
+  ASSERT_NE(handlers, nullptr);
+  EXPECT_GE(handlers->distribution.count(), 2u);
   EXPECT_EQ(metrics.Find("nothing"), nullptr);
   EXPECT_EQ(metrics.Value("nothing"), 0);
 }

@@ -247,6 +247,7 @@ void ActorCell::Restarted(Turn& turn) {
     return;
   }
   ++extras().restart_count;
+  ClassMetrics::AddOne(turn.worker->class_metrics().EntryOf(ClassName()).restarts);
   Publish<ActorRestarted>(turn);
   for (const auto& child : extras().children.All()) {
     if (child->spawned_by_start()) continue;  // new already

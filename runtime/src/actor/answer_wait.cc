@@ -115,6 +115,7 @@ Status PrepareAsk(Turn* turn, Cell& target, Envelope* envelope, Duration timeout
   }
   envelope->ask().deadline = deadline;
   if (deadline > *now) return absl::OkStatus();
+  core->asks().TimedOut(TimeoutCause::kNotSent);
   return absl::DeadlineExceededError(absl::StrCat(AskerName(turn), " has no time left to ask ",
                                                   target.Path(), "; it was not sent"));
 }

@@ -70,9 +70,11 @@ bool SendAndWait(Turn* turn, Envelope* envelope, void* slot, const AnswerWait& w
   }
   const Waiter::Outcome outcome = WaitForAnswer(turn, completion.waiter(), deadline, wait);
   if (outcome != Waiter::Outcome::kWoken) {
-    Status why = outcome == Waiter::Outcome::kTimedOut ? TimeoutError(turn, wait, deadline)
-                                                       : CancelledError(turn, cell);
+    const bool timed_out = outcome == Waiter::Outcome::kTimedOut;
+    const TimeoutCause cause = CauseOf(wait);
+    Status why = timed_out ? TimeoutError(turn, wait, deadline) : CancelledError(turn, cell);
     if (AbandonAsk(envelope)) {
+      if (timed_out) cell.system_core()->asks().TimedOut(cause);
       *status = std::move(why);
       return false;
     }
@@ -80,6 +82,15 @@ bool SendAndWait(Turn* turn, Envelope* envelope, void* slot, const AnswerWait& w
   }
   ReleaseAsker(envelope);
   return true;
+}
+
+// No worker counts for it.
+bool SendFromThread(Envelope* envelope, void* slot, const AnswerWait& wait, Status* status) {
+  AskCounts& counts = wait.target->system_core()->asks();
+  counts.Begun();
+  const bool answered = SendAndWait(nullptr, envelope, slot, wait, status);
+  counts.Ended();
+  return answered;
 }
 
 }  // namespace
@@ -112,8 +123,12 @@ bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, const AskOptions& op
     ready = open.ok() ? AddAsker(*turn, *cell, envelope, *open) : open.status();
   }
   if (!ready.ok()) return refuse(std::move(ready));
+  if (turn == nullptr) return SendFromThread(envelope, slot, wait, status);
+  WorkerCounts& counts = turn->worker->counts();
+  counts.AskBegun();
   const bool answered = SendAndWait(turn, envelope, slot, wait, status);
-  if (turn != nullptr && !turn->piped) {
+  counts.AskEnded();
+  if (!turn->piped) {
     if (Reentry* counted = turn->cell->reentry(); counted != nullptr) counted->LeaveSlot();
   }
   return answered;

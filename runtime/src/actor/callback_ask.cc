@@ -5,6 +5,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "actor/answer_wait.h"
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
 #include "mailbox/envelope_extra.h"
@@ -47,6 +48,7 @@ void CallbackAsk::SendUntil(CellPtr<Cell> cell, Envelope* envelope, void* slot, 
   SystemCore& core = *cell_->system_core();
   if (core.stopped()) return Refuse(absl::UnavailableError(cell_->Path() + " has stopped"));
   if (deadline <= core.clock().Now()) {
+    core.asks().TimedOut(TimeoutCause::kNotSent);
     return Refuse(absl::DeadlineExceededError(What(*signature_, *cell_) + ": no time is left"));
   }
   const Turn* turn = CurrentTurn();
@@ -60,6 +62,7 @@ void CallbackAsk::SendUntil(CellPtr<Cell> cell, Envelope* envelope, void* slot, 
                  std::memory_order_seq_cst);
     if (ended_.load(std::memory_order_seq_cst)) RetireTimer();
   }
+  CountAskBegun(core);
   cell_->Post(envelope);
 }
 
@@ -74,6 +77,7 @@ void CallbackAsk::Refuse(Status why) {
 }
 
 void CallbackAsk::Done() {
+  CountAskEnded(*cell_->system_core());
   const std::shared_ptr<CallbackAsk> keep = End();
   Finish(nullptr);
 }
@@ -82,8 +86,12 @@ void CallbackAsk::Cancel() { GiveUp(/*timed_out=*/false); }
 
 void CallbackAsk::GiveUp(bool timed_out) {
   if (gave_up_.exchange(true, std::memory_order_seq_cst)) return;
+  const TimeoutCause cause = CauseOf({.target = cell_.get(), .asked = envelope_});
   // One that has been answered stays ours, and refuses.
   if (!AbandonAsk(envelope_)) return;
+  AskCounts& asks = cell_->system_core()->asks();
+  if (timed_out) asks.TimedOut(cause);
+  CountAskEnded(*cell_->system_core());
   owns_envelope_ = false;
   const std::shared_ptr<CallbackAsk> keep = End();
   const std::string what = What(*signature_, *cell_);

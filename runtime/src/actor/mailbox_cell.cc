@@ -1,5 +1,6 @@
 #include "actor/mailbox_cell.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "actor/reentry.h"
 #include "mailbox/envelope_extra.h"
 #include "mailbox/side_mail.h"
+#include "metrics/turn_sample.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/network_port.h"
 #include "scheduler/scheduler.h"
@@ -88,7 +90,7 @@ Delivery MailboxCell::PostAtGate(Envelope* envelope) {
   const uint8_t gate = gate_.load(std::memory_order_acquire);
   if ((gate & (kChosen | kClosed)) == 0) {
     envelope->flags |= Envelope::kQueued;
-    PushNode(envelope);
+    (gate & kTimed) == 0 ? PushNode(envelope) : PushStamped(envelope);
     return Delivery::kAccepted;
   }
   if ((gate & kChosen) == 0) {
@@ -142,9 +144,21 @@ Envelope* MailboxCell::TakeElsewhere() {
   return (elsewhere_ & kInChosen) != 0 ? side.chosen->Take() : nullptr;
 }
 
+// The first message after a turn that asked for it takes a stamp along.
+void MailboxCell::PushStamped(Envelope* envelope) {
+  constexpr auto kNotTimed = static_cast<uint8_t>(~kTimed);
+  if ((gate_.fetch_and(kNotTimed, std::memory_order_relaxed) & kTimed) == 0) {
+    return PushNode(envelope);
+  }
+  if (mailbox_.Push(AllocateStamp(core_->clock().Now()), envelope)) Wake();
+}
+
 void MailboxCell::PushNode(MailboxNode* node) {
-  if (!mailbox_.Push(node)) return;
-  // It was idle. A closed cell is never scheduled again: whoever wakes it empties it.
+  if (mailbox_.Push(node)) Wake();
+}
+
+// It was idle. A closed cell is never scheduled again: whoever wakes it empties it.
+void MailboxCell::Wake() {
   if (closed()) {
     DrainClosed();
   } else {
@@ -226,21 +240,28 @@ void MailboxCell::RunTurn(Worker& worker) {
   turn.cell = this;
   turn.worker = &worker;
   worker.runner()->turn = &turn;
-  const TurnEnd end = worker.SampleDue() ? RunSampled(turn) : RunMessages(turn);
+  const TurnEnd end =
+      worker.SampleDue() ? RunSampled(turn) : RunMessages(turn, worker.clock_mask());
   worker.runner()->turn = nullptr;
   // Only a cell that used up its budget is still ours to touch.
   if (end == TurnEnd::kBudgetUsed) worker.Requeue(this);
 }
 
 MailboxCell::TurnEnd MailboxCell::RunSampled(Turn& turn) {
-  // The cell may be gone afterwards.
-  const Clock& clock = core_->clock();
-  const std::string_view name = ClassName();
-  const size_t queued = CountQueued();
-  const Time began = clock.Now();
-  const TurnEnd end = RunMessages(turn);
-  turn.worker->class_metrics().Sample(name, clock.Now() - began, queued);
-  return end;
+  Worker& worker = *turn.worker;
+  worker.PublishCounts();
+  ClassMetrics::Entry& entry = worker.class_metrics().EntryOf(ClassName());
+  entry.depth.Record(CountQueued());
+  if (worker.WaitSampleDue()) gate_.fetch_or(kTimed, std::memory_order_relaxed);
+  TurnSample sample(entry, worker, core_->clock().Now());
+  return RunMessages(turn, /*clock_mask=*/0);
+}
+
+void MailboxCell::NoteWait(Turn& turn, Time since) {
+  const Duration wait = std::max(core_->clock().Now() - since, Duration::zero());
+  turn.worker->class_metrics()
+      .EntryOf(ClassName())
+      .wait_nanos.Record(static_cast<uint64_t>(wait.count()));
 }
 
 size_t MailboxCell::CountQueued() const {
@@ -253,8 +274,7 @@ size_t MailboxCell::CountQueued() const {
   return count;
 }
 
-MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
-  const int clock_mask = turn.worker->clock_mask();
+MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn, int clock_mask) {
   Time started = kNever;
   int handled = 0;
   for (;;) {
@@ -283,6 +303,7 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
         continue;
       }
       if (envelope->is_nudge()) {
+        if ((envelope->flags & Envelope::kStamp) != 0) NoteWait(turn, TimeOfStamp(*envelope));
         FreeSpent(spent);
         continue;
       }
@@ -298,6 +319,9 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn) {
     if ((++handled & clock_mask) == 0) {
       const Time now = turn.worker->ReadClock();
       if (started == kNever) started = now;
+      if (TurnSample* sample = turn.worker->runner()->sample; sample != nullptr) {
+        sample->Handled(now);
+      }
       if (handled >= core_->options().turn_messages ||
           now - started >= core_->options().turn_time) {
         OnTurnEnd(turn);
@@ -346,8 +370,10 @@ Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void
     // Nobody waits any more, or not for long enough: not run.
     if (envelope->ask_state.load(std::memory_order_relaxed) != 0 ||
         envelope->ask().deadline <= now) {
-      DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
-                                 "the deadline passed while the ask was queued at ", Path())));
+      const bool answered =
+          DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
+                                     "the deadline passed while the ask was queued at ", Path())));
+      if (answered) core_->asks().TimedOut(TimeoutCause::kNotBegun);
       return absl::OkStatus();
     }
     envelope->ask().Begin(now);

@@ -253,6 +253,7 @@ class MailboxCell : public Cell {
   // The turn ended with messages left (not Accepting()): the next signal schedules the cell.
   static constexpr uint8_t kDormant = 4;
   static constexpr uint8_t kTakesTurns = 8;  // constant from Start() on
+  static constexpr uint8_t kTimed = 16;      // the next message is stamped with its arrival
   // Bits of elsewhere_: where messages may wait but in mailbox_.
   static constexpr uint8_t kInFront = 1;
   static constexpr uint8_t kInChosen = 2;
@@ -260,11 +261,14 @@ class MailboxCell : public Cell {
   static constexpr uint8_t kCounted = 4;  // a Reentry
   static constexpr uint8_t kShared = 8;   // several turns
 
-  TurnEnd RunMessages(Turn& turn);
+  TurnEnd RunMessages(Turn& turn, int clock_mask);
   TurnEnd RunSampled(Turn& turn);
+  void NoteWait(Turn& turn, Time since);
   After RunSignals(Turn& turn);
   void Schedule();
   void PushNode(MailboxNode* node);
+  void PushStamped(Envelope* envelope);
+  void Wake();
   Delivery PostAtGate(Envelope* envelope);
   bool LeaveDormant();
   Envelope* TakeElsewhere();

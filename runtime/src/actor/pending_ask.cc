@@ -50,6 +50,7 @@ void PendingAsk::Start(Envelope* envelope, const AskOptions& options) {
   envelope_ = envelope;
   envelope->ask().slot = slot();
   envelope->ask().completion = this;
+  CountAskBegun(*core());
   target_->Post(envelope);
 }
 
@@ -85,6 +86,7 @@ bool PendingAsk::answered() {
 
 void PendingAsk::Done() {
   bool last = false;
+  CountAskEnded(*core());
   LeaveSlot();
   {
     TinyLockHolder lock(lock_);
@@ -130,6 +132,7 @@ void PendingAsk::EndLink() {
 
 bool PendingAsk::Abandon(Status why) {
   if (!AbandonAsk(envelope_)) return false;
+  CountAskEnded(*core());
   envelope_ = nullptr;
   failure_ = std::move(why);
   EndLink();
@@ -148,9 +151,14 @@ bool PendingAsk::Await(Status* status) {
     StopListening();
     first.Settle();
     if (answered() || outcome == Waiter::Outcome::kWoken) continue;
-    Status why = outcome == Waiter::Outcome::kTimedOut ? TimeoutError(turn, wait, deadline)
-                                                       : CancelledError(turn, *target_);
-    if (!Abandon(std::move(why))) AwaitDone();
+    const bool timed_out = outcome == Waiter::Outcome::kTimedOut;
+    const TimeoutCause cause = CauseOf(wait);
+    Status why = timed_out ? TimeoutError(turn, wait, deadline) : CancelledError(turn, *target_);
+    if (!Abandon(std::move(why))) {
+      AwaitDone();
+    } else if (timed_out) {
+      core()->asks().TimedOut(cause);
+    }
   }
   EndLink();
   if (envelope_ == nullptr) {
@@ -182,7 +190,9 @@ void PendingAsk::Cancel() {
 
 void PendingAsk::Free() {
   EndLink();
-  if (envelope_ != nullptr && !AbandonAsk(envelope_)) {
+  if (envelope_ != nullptr && AbandonAsk(envelope_)) {
+    CountAskEnded(*core());
+  } else if (envelope_ != nullptr) {
     {
       TinyLockHolder lock(lock_);
       asker_gone_ = !done_;

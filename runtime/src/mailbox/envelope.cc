@@ -45,7 +45,7 @@ void DestroyContents(Envelope* e) {
 
 // The handler ran for nobody: the asker has given up meanwhile.
 void CountLateReply() {
-  if (Turn* turn = CurrentTurn(); turn != nullptr) turn->cell->core().CountLateReply();
+  if (Turn* turn = CurrentTurn(); turn != nullptr) turn->cell->core().asks().RepliedLate();
 }
 
 // The envelope's holder is done with it; the mailbox frees the block if it is still a node there.
@@ -108,6 +108,17 @@ void EnvelopeExtra::HoldCore(SystemCore* holder) {
 
 Envelope* AllocateNudge() { return NewEnvelope(sizeof(Envelope)); }
 
+Envelope* AllocateStamp(Time now) {
+  Envelope* stamp = AllocateNudge();
+  stamp->flags = Envelope::kStamp;
+  stamp->sender_id = static_cast<uint64_t>(now.time_since_epoch().count());
+  return stamp;
+}
+
+Time TimeOfStamp(const Envelope& stamp) {
+  return Time(Duration(static_cast<Time::rep>(stamp.sender_id)));
+}
+
 EnvelopeExtra& ExtraOf(Envelope& envelope) {
   if (!(envelope.flags & Envelope::kExtra)) {
     auto* extra = new EnvelopeExtra;
@@ -118,8 +129,10 @@ EnvelopeExtra& ExtraOf(Envelope& envelope) {
   return *envelope.extra;
 }
 
-void FailAsk(Envelope* envelope, Status why) {
-  if (envelope->is_ask() && ClaimReply(envelope)) AnswerError(envelope, std::move(why));
+bool FailAsk(Envelope* envelope, Status why) {
+  if (!envelope->is_ask() || !ClaimReply(envelope)) return false;
+  AnswerError(envelope, std::move(why));
+  return true;
 }
 
 void FinishEnvelope(Envelope* envelope) {
@@ -136,9 +149,10 @@ void FinishEnvelope(Envelope* envelope) {
   EndEnvelope(envelope);
 }
 
-void DropEnvelope(Envelope* envelope, Status why) {
-  FailAsk(envelope, std::move(why));
+bool DropEnvelope(Envelope* envelope, Status why) {
+  const bool answered = FailAsk(envelope, std::move(why));
   EndEnvelope(envelope);
+  return answered;
 }
 
 void ReleaseBlock(Envelope* envelope) {

@@ -1,5 +1,6 @@
-// Distributions by class of actor, sampled by one worker. Sample(): owner only; ForEach():
-// thread-safe beside it. A class is known by the address of its name, which lasts.
+// What is told apart by class of actor or kind of grain, counted by one worker. ForEach():
+// thread-safe beside the rest, which is owner only. A class is known by the address of its name,
+// which lasts.
 
 #ifndef QUERN_RUNTIME_SRC_METRICS_CLASS_METRICS_H_
 #define QUERN_RUNTIME_SRC_METRICS_CLASS_METRICS_H_
@@ -7,9 +8,9 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
-#include "quern/runtime/clock.h"
 #include "quern/runtime/histogram.h"
 #include "quern/runtime/limits.h"
 
@@ -19,8 +20,17 @@ class ClassMetrics {
  public:
   struct Entry {
     std::string_view name;
-    Histogram turn_nanos;
+    Histogram handler_nanos;
+    Histogram wait_nanos;
     Histogram depth;
+    std::atomic<uint64_t> restarts{0};
+    std::atomic<uint64_t> stack_bytes{0};  // the most
+    uint64_t samples = 0;                  // turns
+
+    // Whether the stack is looked at in this sample: often at first, then rarely.
+    bool StackDue() const {
+      return (samples & (samples - 1)) == 0 || samples % kStackSampleEvery == 0;
+    }
   };
 
   ClassMetrics() = default;
@@ -30,22 +40,7 @@ class ClassMetrics {
   ClassMetrics(const ClassMetrics&) = delete;
   ClassMetrics& operator=(const ClassMetrics&) = delete;
 
-  void Sample(std::string_view name, Duration turn, size_t depth) {
-    Entry& entry = EntryOf(name);
-    entry.turn_nanos.Record(static_cast<uint64_t>(turn.count() < 0 ? 0 : turn.count()));
-    entry.depth.Record(depth);
-  }
-
-  template <typename F>
-  void ForEach(F f) const {
-    for (const auto& slot : entries_) {
-      const Entry* entry = slot.load(std::memory_order_acquire);
-      if (entry == nullptr) return;
-      f(*entry);
-    }
-  }
-
- private:
+  // Valid as long as this.
   Entry& EntryOf(std::string_view name) {
     for (size_t i = 0; i < entries_.size(); ++i) {
       Entry* entry = entries_[i].load(std::memory_order_relaxed);
@@ -60,7 +55,32 @@ class ClassMetrics {
     return *entries_.back().load(std::memory_order_relaxed);
   }
 
-  std::array<std::atomic<Entry*>, kMetricClassesMax> entries_{};  // from the front; the last shared
+  template <typename F>
+  void ForEach(F f) const {
+    for (const auto& slot : entries_) {
+      const Entry* entry = slot.load(std::memory_order_acquire);
+      if (entry == nullptr) return;
+      f(*entry);
+    }
+  }
+
+  // Of any class, on the stacks that were looked at.
+  void NoteStack(size_t bytes) { RaiseTo(stack_bytes_, bytes); }
+  uint64_t stack_bytes() const { return stack_bytes_.load(std::memory_order_relaxed); }
+
+  // One writer: no locked instruction.
+  static void RaiseTo(std::atomic<uint64_t>& most, uint64_t value) {
+    if (value > most.load(std::memory_order_relaxed)) {
+      most.store(value, std::memory_order_relaxed);
+    }
+  }
+  static void AddOne(std::atomic<uint64_t>& to) {
+    to.store(to.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+ private:
+  std::array<std::atomic<Entry*>, kMetricClassesMax> entries_{};
+  std::atomic<uint64_t> stack_bytes_{0};
 };
 
 }  // namespace quern::internal

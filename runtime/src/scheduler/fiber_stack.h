@@ -49,6 +49,13 @@ constexpr size_t RunnersWithin(size_t mappings_max, size_t workers) {
 // Of this machine; the kernel's own default where it does not say.
 size_t MappingsMax();
 
+// Bytes of a runner's stack that have been written since it was made or wiped, as far as something
+// other than zero is left; the page above its guard page is not looked at. `top` is an address in
+// the first frame. On that stack.
+size_t StackBytesUsed(const void* top);
+// The same, and forgets what frames that have ended have left there.
+size_t WipeStack(const void* top);
+
 // Tells the sanitizer that what runs now stands on the stack whose first frame is at `top` (null:
 // the thread's own), so that it can clean up after an exception there. Nothing in other builds.
 void NoteStack(const void* top);

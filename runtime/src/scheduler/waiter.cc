@@ -7,6 +7,7 @@
 
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
+#include "metrics/turn_sample.h"
 #include "scheduler/futex.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/step_driver.h"
@@ -39,10 +40,21 @@ Waiter::Outcome Waiter::Wait(Time deadline, bool cancellable) {
   Runner* runner = worker_->runner();
   if (runner != nullptr) runner->waiter = this;
   since_ = worker_->now();
-  parked_->suspend();
+  if (runner == nullptr || runner->sample == nullptr) [[likely]] {
+    parked_->suspend();
+  } else {
+    SuspendMeasured(*runner->sample);
+  }
   if (runner != nullptr) runner->waiter = nullptr;
   if (turn != nullptr) EndCancellable(*turn);
   return outcome_;
+}
+
+void Waiter::SuspendMeasured(TurnSample& sample) {
+  const Clock& clock = worker_->scheduler().clock();
+  const Time began = clock.Now();
+  parked_->suspend();
+  sample.Waited(clock.Now() - began);
 }
 
 // A cell knows one parked turn; the fibers of a group are known to the group.

@@ -31,6 +31,7 @@ namespace quern::internal {
 class Cell;
 class StepDriver;
 class SystemCore;
+class TurnSample;
 class Worker;
 struct Turn;
 
@@ -86,6 +87,7 @@ class Waiter : private InboxItem, private TimerNode {
   static void OnInbox(Worker& worker, InboxItem* item);
   static void OnTimer(TimerNode* node);
   void Resume(Outcome outcome);
+  void SuspendMeasured(TurnSample& sample);
 
   Worker* const worker_;  // null: a plain thread
   SystemCore* const core_;

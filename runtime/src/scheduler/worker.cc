@@ -221,6 +221,16 @@ void Worker::AfterTurn() {
   }
 }
 
+// Fibers that neither run, nor are idle, nor have yet to begin.
+void Worker::PublishCounts() {
+  counts_.Publish(runners_ - idle_count_ - starting_ - (runner_ != nullptr ? 1 : 0));
+}
+
+WorkerCounts::Seen Worker::SeenCounts() {
+  if (driver_ != nullptr) PublishCounts();
+  return counts_.seen();
+}
+
 bool Worker::Poll() {
   bool found = DrainInbox();
   if (time_moved_.load(std::memory_order_relaxed) && time_moved_.exchange(false)) ReadClock();
@@ -277,6 +287,7 @@ void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
       timeout = timeout.has_value() ? std::min(*timeout, left) : left;
       if (left <= Duration::zero()) return;
     }
+    PublishCounts();
     scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
     if (!Spin()) Park(timeout);
     scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);

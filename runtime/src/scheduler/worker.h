@@ -21,6 +21,7 @@
 
 #include "mailbox/magazine.h"
 #include "metrics/class_metrics.h"
+#include "metrics/worker_counts.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/poller.h"
 #include "scheduler/run_queue.h"
@@ -31,6 +32,7 @@ namespace quern::internal {
 
 class Scheduler;
 class StepDriver;
+class TurnSample;
 class Worker;
 class WorkerAlgorithm;
 struct Turn;
@@ -52,7 +54,8 @@ struct Runner : boost::fibers::fiber_properties {
   Turn* turn = nullptr;
   ExceptionState exceptions;
   const void* stack_top = nullptr;
-  Waiter* waiter = nullptr;  // while it is parked
+  Waiter* waiter = nullptr;      // while it is parked
+  TurnSample* sample = nullptr;  // while its turn is measured
   Runner* previous = nullptr;
   Runner* next = nullptr;  // in the worker's list of all
 };
@@ -126,6 +129,13 @@ class Worker {
 
   // Owner only: whether the next turn is one of those that are measured.
   bool SampleDue() const { return (turns() & (kMetricSampleEvery - 1)) == 0; }
+  // And whether the next message to its actor is, too.
+  bool WaitSampleDue() const { return (turns() & (kWaitSampleEvery - 1)) == 0; }
+  // Owner only; its seen() is thread-safe.
+  WorkerCounts& counts() { return counts_; }
+  void PublishCounts();
+  // Thread-safe; of a worker that is stepped, by its thread.
+  WorkerCounts::Seen SeenCounts();
   ClassMetrics& class_metrics() { return class_metrics_; }
   // Every fiber of this worker.
   Runner* runners_list() const { return runners_list_; }
@@ -177,6 +187,7 @@ class Worker {
   Time now_;
   Runner* runners_list_ = nullptr;
   ClassMetrics class_metrics_;
+  WorkerCounts counts_;
   std::atomic<uint64_t> turns_{0};  // written here, read by anybody
   std::atomic<uint32_t> beat_{0};
   int clock_mask_ = 0;

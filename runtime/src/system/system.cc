@@ -76,7 +76,7 @@ uint64_t System::dead_letters(DeadLetterReason reason) const {
   return core_->dead_letters().count(reason);
 }
 std::vector<DeadLetter> System::RecentDeadLetters() const { return core_->dead_letters().Recent(); }
-uint64_t System::late_replies() const { return core_->late_replies(); }
+uint64_t System::late_replies() const { return core_->asks().late(); }
 void System::WaitUntilQuiet() { core_->scheduler().WaitUntilQuiet(); }
 
 namespace internal {

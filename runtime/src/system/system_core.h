@@ -13,6 +13,7 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
+#include "metrics/ask_counts.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/logger.h"
@@ -92,9 +93,8 @@ class SystemCore {
   Router* router() const { return router_.load(std::memory_order_acquire); }
   void SetRouter(Router* router) { router_.store(router, std::memory_order_release); }
 
-  // Handlers of asks that ran on after their askers had given up.
-  void CountLateReply() { late_replies_.fetch_add(1, std::memory_order_relaxed); }
-  uint64_t late_replies() const { return late_replies_.load(std::memory_order_relaxed); }
+  AskCounts& asks() { return asks_; }
+  const AskCounts& asks() const { return asks_; }
 
   // Where a grain's message goes: the router, or without one, or when its kind has stateless
   // workers here, the local host.
@@ -119,7 +119,7 @@ class SystemCore {
   std::atomic<bool> stopped_{false};
   std::atomic<bool> stateless_kinds_{false};
   std::atomic<Router*> router_{nullptr};
-  std::atomic<uint64_t> late_replies_{0};
+  AskCounts asks_;
   std::unique_ptr<Logger> own_logger_;
   std::unique_ptr<StateStore> own_state_store_;
   std::unique_ptr<EventStream> events_;

@@ -4,8 +4,9 @@
 //   now.Value(metric_names::kDeadLetters, "full");
 //   std::string page = now.ToPrometheus();      // text exposition format 0.0.4
 //
-// Counting costs the hot path a load a turn: workers count for themselves, distributions are
-// sampled. At most kMetricClassesMax classes are told apart; the rest share "(others)".
+// Counting costs the hot path next to nothing: workers count for themselves, distributions are
+// sampled. At most kMetricClassesMax classes are told apart; the rest share "(others)". Taking a
+// snapshot holds up nobody and waits for nobody.
 // A value.
 
 #ifndef QUERN_RUNTIME_METRICS_H_

@@ -63,6 +63,7 @@ class Envelope : public MailboxNode {
   static constexpr uint8_t kBuilt = 4;   // the message has been constructed
   static constexpr uint8_t kQueued = 8;  // a mailbox still holds it as a node
   static constexpr uint8_t kTaken = 16;  // its handler may move the message out
+  static constexpr uint8_t kStamp = 32;  // a nudge that says when the message behind it came
 
   // Bits of `ask_state`.
   static constexpr uint32_t kClaimed = 1;  // the right to answer is taken (or given up)
@@ -109,11 +110,12 @@ inline bool ClaimReply(Envelope* e) {
 }
 inline void FinishReply(Envelope* e) { e->ask().completion->Done(); }
 
-// Answers an ask with an error, if nobody has answered yet. Nothing for a tell.
-void FailAsk(Envelope* envelope, Status why);
+// Answers an ask with an error. False: somebody has answered already, or it is a tell.
+bool FailAsk(Envelope* envelope, Status why);
 
 void FinishEnvelope(Envelope* envelope);
-void DropEnvelope(Envelope* envelope, Status why);
+// True: an ask has been answered by it.
+bool DropEnvelope(Envelope* envelope, Status why);
 
 template <typename S, typename M>
 Envelope* MakeEnvelope(uint16_t index_hint, bool ask, M&& message) {
