@@ -21,6 +21,7 @@
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
 #include "system/actor_listing.h"
+#include "system/debugger_types.h"
 
 namespace quern::internal {
 namespace {
@@ -54,6 +55,7 @@ SystemCore::SystemCore(SystemOptions options) : options_(std::move(options)) {
     options_.state_store = own_state_store_.get();
   }
   started_ = options_.clock->Now();
+  LinkDebuggerTypes(nullptr);
   shutdown_ = std::make_unique<Shutdown>(this);
   events_ = std::make_unique<EventStream>(this);
   dead_letters_ = std::make_unique<DeadLetters>(this, options_.dead_letters_kept);
