@@ -69,6 +69,7 @@ TEST_F(DumpTest, ShowsTheTreeAndWhatEachHandlerWaitsFor) {
 
 TEST_F(DumpTest, SoManyActorsAreShownAndThatThereAreMoreIsSaid) {
   for (const char* name : {"a", "b", "c"}) system_.Spawn<Stock>(name).value();
+  system_.WaitUntilQuiet();
 
   const std::string all = DumpActors(system_, 3);
   const std::string two = DumpActors(system_, 2);
