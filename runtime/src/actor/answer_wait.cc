@@ -11,6 +11,7 @@
 #include "actor/mailbox_cell.h"
 #include "actor/reentry.h"
 #include "actor/turn.h"
+#include "base/short_name.h"
 #include "mailbox/envelope_extra.h"
 #include "quern/runtime/limits.h"
 #include "scheduler/worker.h"
@@ -25,10 +26,7 @@ std::string AskerName(const Turn* turn) {
 
 // "On(Withdraw)": the message's type without its namespaces.
 std::string HandlerName(std::string_view message) {
-  const size_t arguments = std::min(message.find('<'), message.size());
-  const size_t scope = message.substr(0, arguments).rfind("::");
-  if (scope != std::string_view::npos) message.remove_prefix(scope + 2);
-  return "On(" + std::string(message) + ")";
+  return "On(" + std::string(ShortName(message)) + ")";
 }
 
 std::string Milliseconds(Duration d) {

@@ -19,6 +19,7 @@
 #include "scheduler/scheduler.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
+#include "system/mailbox_census.h"
 #include "system/system_core.h"
 
 namespace quern::internal {
@@ -227,6 +228,10 @@ bool MailboxCell::LeaveDormant() {
 
 After MailboxCell::RunSignals(Turn& turn) {
   uint32_t bits = signals_.exchange(0, std::memory_order_seq_cst);
+  if ((bits & kCountSignal) != 0) {
+    bits &= ~kCountSignal;
+    core_->census().Report(id(), CountQueued());
+  }
   if ((elsewhere_ & kShared) != 0) bits = SiftSignals(bits);
   return bits == 0 ? After::kGoOn : OnSignals(turn, bits);
 }
@@ -264,14 +269,50 @@ void MailboxCell::NoteWait(Turn& turn, Time since) {
       .wait_nanos.Record(static_cast<uint64_t>(wait.count()));
 }
 
+// While `f` returns true.
+template <typename F>
+void MailboxCell::ForEachQueued(F f) const {
+  const MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire);
+  for (; node != nullptr; node = node->next.load(std::memory_order_acquire)) {
+    const auto& envelope = *static_cast<const Envelope*>(node);
+    if (!envelope.is_nudge() && !f(envelope)) return;
+  }
+}
+
 size_t MailboxCell::CountQueued() const {
   size_t count = 0;
-  const MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire);
-  while (node != nullptr && count < kMailboxCountMax) {
-    if (!static_cast<const Envelope*>(node)->is_nudge()) ++count;
-    node = node->next.load(std::memory_order_acquire);
+  const auto add = [&](const Envelope&) { return ++count < kMailboxCountMax; };
+  if (elsewhere_ != 0) {
+    const SideMail& side = *const_cast<MailboxCell*>(this)->side_mail(false);
+    side.front.ForEach(add);
+    if (side.chosen != nullptr) count += side.chosen->counts().queued;
   }
-  return count;
+  ForEachQueued(add);
+  return std::min(count, kMailboxCountMax);
+}
+
+std::vector<std::string_view> MailboxCell::QueuedNames() const {
+  std::vector<std::string_view> names;
+  const auto add = [&](const Envelope& envelope) {
+    if (names.size() < kMailboxCountMax) names.push_back(envelope.signature->message_name);
+    return names.size() < kMailboxCountMax;
+  };
+  if (elsewhere_ != 0) const_cast<MailboxCell*>(this)->side_mail(false)->front.ForEach(add);
+  ForEachQueued(add);
+  return names;
+}
+
+std::optional<size_t> MailboxCell::CountIfIdle() const {
+  if (closed()) return 0;
+  // One that takes no messages now may have some in front of its mailbox.
+  if (!mailbox_.Idle() || !Accepting()) return std::nullopt;
+  const ChosenMailbox* chosen = chosen_mailbox();
+  return chosen == nullptr ? 0 : chosen->counts().queued;
+}
+
+bool MailboxCell::SignalToCount() {
+  Signal(kCountSignal);
+  return !ClosedInOrder();
 }
 
 MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn, int clock_mask) {
@@ -438,6 +479,10 @@ Status MailboxCell::FireTimers(Turn& turn) {
 
 void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) {
   gate_.fetch_or(kClosed, std::memory_order_seq_cst);
+  // Whoever signals later sees that it is closed.
+  if ((signals_.load(std::memory_order_seq_cst) & kCountSignal) != 0) {
+    core_->census().Report(id(), 0);
+  }
   FreeSpent(std::exchange(turn.spent, nullptr));
   if (elsewhere_ != 0) CloseElsewhere(sink);
   do {

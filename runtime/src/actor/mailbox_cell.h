@@ -22,6 +22,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,7 @@ class MailboxCell : public Cell {
   // Bits of Signal(); the low 16 are the runtime's, the others free for each kind of cell.
   static constexpr uint32_t kStopSignal = 1;   // cancels a parked, cancellable wait at once
   static constexpr uint32_t kTimerSignal = 2;  // a timer is due, or a tick has ended
+  static constexpr uint32_t kCountSignal = 4;  // somebody wants to know what waits
   static constexpr uint32_t kOwnSignals = 1u << 16;
 
   // A closed cell: kStopped, an ask is answered UNAVAILABLE, a tell dead-lettered. No room in a
@@ -83,9 +85,15 @@ class MailboxCell : public Cell {
     return nullptr;
   }
 
-  // Messages in the default mailbox, kMailboxCountMax at most. On the own turn, or on its worker
-  // while that turn is suspended.
+  // Messages that wait, wherever, kMailboxCountMax at most. On the own turn, or on its worker while
+  // that turn is suspended.
   size_t CountQueued() const;
+  // Their types, the next one first; those of a chosen mailbox are not shown.
+  std::vector<std::string_view> QueuedNames() const;
+  // The same for a cell that is idle. Empty: only its own turn knows. Thread-safe.
+  std::optional<size_t> CountIfIdle() const;
+  // Asks for MailboxCensus::Report() on the own turn. False: it is closed. Thread-safe.
+  bool SignalToCount();
 
   // Groups the metrics; lasts as long as the system.
   virtual std::string_view ClassName() const { return "(grains)"; }
@@ -265,6 +273,8 @@ class MailboxCell : public Cell {
   TurnEnd RunSampled(Turn& turn);
   void NoteWait(Turn& turn, Time since);
   After RunSignals(Turn& turn);
+  template <typename F>
+  void ForEachQueued(F f) const;
   void Schedule();
   void PushNode(MailboxNode* node);
   void PushStamped(Envelope* envelope);

@@ -58,6 +58,9 @@ class Mailbox {
   // A hint; exact only for the consumer when no producer is active.
   bool Empty() const { return tail_->next.load(std::memory_order_acquire) == nullptr; }
 
+  // Nobody has the right to consume: it is empty. Thread-safe.
+  bool Idle() const { return (head_.load(std::memory_order_acquire) & kIdle) != 0; }
+
   MailboxNode* stub() const { return tail_; }
 
  private:

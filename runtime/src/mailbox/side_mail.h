@@ -34,6 +34,15 @@ class EnvelopeList {
     last_ = envelope;
   }
 
+  // While `f` returns true.
+  template <typename F>
+  void ForEach(F f) const {
+    for (const MailboxNode* node = first_; node != nullptr;
+         node = node->next.load(std::memory_order_relaxed)) {
+      if (!f(*static_cast<const Envelope*>(node))) return;
+    }
+  }
+
   // Null: empty.
   Envelope* PopFront() {
     Envelope* envelope = first_;

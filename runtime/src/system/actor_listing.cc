@@ -1,12 +1,14 @@
 #include "system/actor_listing.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "actor/actor_cell.h"
 #include "quern/runtime/limits.h"
+#include "system/mailbox_census.h"
 
 namespace quern::internal {
 namespace {
@@ -28,31 +30,31 @@ class Lister {
   void Walk(ActorCell& parent, std::string_view after) {
     const std::string_view first = FirstName(after);
     // One more than wanted shows that there is a next page.
-    const Level level = parent.ChildrenFrom(first, limit_ + 1 - page_.actors.size() + 1);
+    const Level level = parent.ChildrenFrom(first, limit_ + 1 - page_.cells.size() + 1);
     for (const CellPtr<ActorCell>& child : level) {
       const bool passed = !after.empty() && child->name() == first;
-      if (!passed && !Take(*child)) return;
+      if (!passed && !Take(child)) return;
       Walk(*child, passed ? BehindFirst(after) : std::string_view());
       if (full_) return;
     }
   }
 
-  ActorPage Done() && { return std::move(page_); }
+  CellPage Done() && { return std::move(page_); }
 
  private:
-  bool Take(const ActorCell& cell) {
-    if (page_.actors.size() == limit_) {
-      page_.next = page_.actors.back().path;
+  bool Take(const CellPtr<ActorCell>& cell) {
+    if (page_.cells.size() == limit_) {
+      page_.next = page_.cells.back()->Path();
       full_ = true;
       return false;
     }
-    page_.actors.push_back(InfoOf(cell));
+    page_.cells.push_back(cell);
     return true;
   }
 
   const size_t limit_;
   bool full_ = false;
-  ActorPage page_;
+  CellPage page_;
 };
 
 std::string_view WithoutSlash(std::string_view path) {
@@ -70,7 +72,7 @@ ActorInfo InfoOf(const ActorCell& cell) {
           .id = cell.id()};
 }
 
-ActorPage ListActors(ActorCell& root, const ListOptions& options) {
+CellPage ListCells(ActorCell& root, const ListOptions& options) {
   const std::string_view under = WithoutSlash(options.under);
   const CellPtr<ActorCell> top = root.Find(under);
   if (!top) return {};
@@ -81,6 +83,17 @@ ActorPage ListActors(ActorCell& root, const ListOptions& options) {
   Lister lister(std::clamp<size_t>(options.limit, 1, kListActorsMax));
   lister.Walk(*top, after);
   return std::move(lister).Done();
+}
+
+ActorPage ListActors(ActorCell& root, const ListOptions& options) {
+  CellPage found = ListCells(root, options);
+  ActorPage page;
+  page.next = std::move(found.next);
+  for (const CellPtr<ActorCell>& cell : found.cells) page.actors.push_back(InfoOf(*cell));
+  if (!options.mailboxes) return page;
+  const std::vector<std::optional<size_t>> counts = root.core().census().Count(found.cells);
+  for (size_t i = 0; i < counts.size(); ++i) page.actors[i].queued = counts[i];
+  return page;
 }
 
 }  // namespace quern::internal

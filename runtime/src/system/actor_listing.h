@@ -4,14 +4,22 @@
 #ifndef QUERN_RUNTIME_SRC_SYSTEM_ACTOR_LISTING_H_
 #define QUERN_RUNTIME_SRC_SYSTEM_ACTOR_LISTING_H_
 
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include "quern/runtime/actor_info.h"
+#include "quern/runtime/internal/cell.h"
 
 namespace quern::internal {
 
 class ActorCell;
 
+struct CellPage {
+  std::vector<CellPtr<ActorCell>> cells;
+  std::string next;
+};
+
+CellPage ListCells(ActorCell& root, const ListOptions& options);
 ActorPage ListActors(ActorCell& root, const ListOptions& options);
 
 ActorInfo InfoOf(const ActorCell& cell);

@@ -22,6 +22,7 @@
 #include "scheduler/worker.h"
 #include "system/actor_listing.h"
 #include "system/debugger_types.h"
+#include "system/mailbox_census.h"
 
 namespace quern::internal {
 namespace {
@@ -57,6 +58,7 @@ SystemCore::SystemCore(SystemOptions options) : options_(std::move(options)) {
   started_ = options_.clock->Now();
   LinkDebuggerTypes(nullptr);
   shutdown_ = std::make_unique<Shutdown>(this);
+  census_ = std::make_unique<MailboxCensus>(this);
   events_ = std::make_unique<EventStream>(this);
   dead_letters_ = std::make_unique<DeadLetters>(this, options_.dead_letters_kept);
   sender_epochs_ = std::make_unique<EpochGuard>();

@@ -34,6 +34,7 @@ class ActorCell;
 class ActorKinds;
 class DeadLetters;
 class GrainHost;
+class MailboxCensus;
 class OffloadPool;
 class Scheduler;
 class Waiter;
@@ -93,6 +94,7 @@ class SystemCore {
   Router* router() const { return router_.load(std::memory_order_acquire); }
   void SetRouter(Router* router) { router_.store(router, std::memory_order_release); }
 
+  MailboxCensus& census() const { return *census_; }
   AskCounts& asks() { return asks_; }
   const AskCounts& asks() const { return asks_; }
 
@@ -122,6 +124,7 @@ class SystemCore {
   AskCounts asks_;
   std::unique_ptr<Logger> own_logger_;
   std::unique_ptr<StateStore> own_state_store_;
+  std::unique_ptr<MailboxCensus> census_;
   std::unique_ptr<EventStream> events_;
   std::unique_ptr<DeadLetters> dead_letters_;
   std::unique_ptr<EpochGuard> sender_epochs_;

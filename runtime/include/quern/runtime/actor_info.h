@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +27,19 @@ struct ActorInfo {
   std::string_view state;  // "starting", "running", "restarting", "stopping", ...
   bool waiting = false;    // a handler of it is suspended in a wait that a stop would cancel
   uint64_t id = 0;         // Ref::id()
+  // Messages in its mailbox, kMailboxCountMax at most, if ListOptions::mailboxes asks for them.
+  // Empty too when nobody can tell: a handler holds the actor's worker.
+  std::optional<size_t> queued = {};
 };
 
 struct ListOptions {
   std::string after = {};  // a path: only what comes behind it
   std::string under = {};  // a path: only what stands below it
   size_t limit = 100;      // 1 to kListActorsMax; more or less is taken as the nearest
+  // Counts what waits in mailboxes. An actor that has mail counts on its own turn: the call blocks
+  // its thread until all have, for little more than a second when handlers hold their workers. On a
+  // worker it does not wait for those that are about to run, and their count stays empty.
+  bool mailboxes = false;
 };
 
 struct ActorPage {
