@@ -19,6 +19,7 @@
 #include "quern/quern.h"
 #include "quern/runtime/future.h"
 #include "quern/runtime/limits.h"
+#include "quern/runtime/mailbox.h"
 #include "quern/runtime/metric_names.h"
 #include "quern/runtime/metrics.h"
 #include "quern/testing/fake_clock.h"
@@ -116,6 +117,9 @@ class SystemMetricsTest : public ::testing::Test {
   Ref<BusyApi> busy_ = system_.Spawn<Busy>("busy", &clock_).value();
 };
 
+class MailboxWaitTest : public SystemMetricsTest,
+                        public ::testing::WithParamInterface<MailboxOptions> {};
+
 TEST_F(SystemMetricsTest, AHandlersTimeLeavesOutItsWaits) {
   system_.WaitUntilQuiet();
   TurnsUntil(kMetricSampleEvery);
@@ -134,7 +138,8 @@ TEST_F(SystemMetricsTest, AHandlersTimeLeavesOutItsWaits) {
   EXPECT_EQ(after.sum() - before.sum(), 100'000u);
 }
 
-TEST_F(SystemMetricsTest, AMessagesWaitCountsFromItsArrival) {
+TEST_P(MailboxWaitTest, CountsFromAMessagesArrival) {
+  busy_ = system_.Spawn<Busy>({.mailbox = GetParam()}, "chosen", &clock_).value();
   system_.WaitUntilQuiet();
   TurnsUntil(kWaitSampleEvery);
   busy_.Tell(Mark{});  // the sampled turn
@@ -156,16 +161,21 @@ TEST_F(SystemMetricsTest, AMessagesWaitCountsFromItsArrival) {
   EXPECT_EQ(after.sum() - before.sum(), 7'000'000u);
 }
 
+INSTANTIATE_TEST_SUITE_P(Mailboxes, MailboxWaitTest,
+                         ::testing::Values(MailboxOptions(), BoundedMailbox(10), FairMailbox()));
+
 TEST_F(SystemMetricsTest, TheDeepestStackOfAClassIsKept) {
   system_.WaitUntilQuiet();
   TurnsUntil(kMetricSampleEvery);
   ASSERT_TRUE(busy_.Ask(Ping{}).ok());
+  system_.WaitUntilQuiet();  // the answer is there before the turn has ended
   const double shallow = Value(metric_names::kStackBytes, kBusyClass);
   EXPECT_GT(shallow, 0);
   EXPECT_LT(shallow, 20'000);
 
   for (uint64_t i = 0; i < 4 * kMetricSampleEvery; ++i) ASSERT_TRUE(busy_.Ask(Dig{20'000}).ok());
   for (uint64_t i = 0; i < 4 * kMetricSampleEvery; ++i) ASSERT_TRUE(busy_.Ask(Ping{}).ok());
+  system_.WaitUntilQuiet();
 
   EXPECT_GT(Value(metric_names::kStackBytes, kBusyClass), 20'000);
   EXPECT_GT(Value(metric_names::kRunnerStackBytes, "0"), 20'000);

@@ -98,7 +98,8 @@ Delivery MailboxCell::PostAtGate(Envelope* envelope) {
     Refuse(envelope);
     return Delivery::kStopped;
   }
-  const ChosenMailbox::Offered offered = side_mail(false)->chosen->Offer(envelope);
+  const Time arrived = (gate & kTimed) != 0 && TakeTimed() ? core_->clock().Now() : kNever;
+  const ChosenMailbox::Offered offered = side_mail(false)->chosen->Offer(envelope, arrived);
   if (offered.dropped != nullptr) {
     if (offered.reason == DeadLetterReason::kStopped) {
       Refuse(offered.dropped);
@@ -136,21 +137,28 @@ void MailboxCell::PushFront(Envelope* envelope) {
   elsewhere_ |= kInFront;
 }
 
-Envelope* MailboxCell::TakeElsewhere() {
+Envelope* MailboxCell::TakeElsewhere(Turn& turn) {
   SideMail& side = *side_mail(false);
   if ((elsewhere_ & kInFront) != 0) {
     if (Envelope* envelope = side.front.PopFront(); envelope != nullptr) return envelope;
     elsewhere_ &= static_cast<uint8_t>(~kInFront);
   }
-  return (elsewhere_ & kInChosen) != 0 ? side.chosen->Take() : nullptr;
+  if ((elsewhere_ & kInChosen) == 0) return nullptr;
+  Time arrived = kNever;
+  Envelope* envelope = side.chosen->Take(&arrived);
+  if (arrived != kNever) NoteWait(turn, arrived);
+  return envelope;
 }
 
-// The first message after a turn that asked for it takes a stamp along.
-void MailboxCell::PushStamped(Envelope* envelope) {
+// True for the first message after a turn that asked for it.
+bool MailboxCell::TakeTimed() {
   constexpr auto kNotTimed = static_cast<uint8_t>(~kTimed);
-  if ((gate_.fetch_and(kNotTimed, std::memory_order_relaxed) & kTimed) == 0) {
-    return PushNode(envelope);
-  }
+  return (gate_.fetch_and(kNotTimed, std::memory_order_relaxed) & kTimed) != 0;
+}
+
+// With a stamp in front of it.
+void MailboxCell::PushStamped(Envelope* envelope) {
+  if (!TakeTimed()) return PushNode(envelope);
   if (mailbox_.Push(AllocateStamp(core_->clock().Now()), envelope)) Wake();
 }
 
@@ -334,7 +342,7 @@ MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn, int clock_mask) {
       if (mailbox_.TryIdle()) return TurnEnd::kGone;
       continue;
     }
-    Envelope* envelope = elsewhere_ == 0 ? nullptr : TakeElsewhere();
+    Envelope* envelope = elsewhere_ == 0 ? nullptr : TakeElsewhere(turn);
     if (envelope == nullptr) {
       MailboxNode* spent = nullptr;
       envelope = static_cast<Envelope*>(mailbox_.Pop(&spent));

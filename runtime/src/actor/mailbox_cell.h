@@ -278,10 +278,11 @@ class MailboxCell : public Cell {
   void Schedule();
   void PushNode(MailboxNode* node);
   void PushStamped(Envelope* envelope);
+  bool TakeTimed();
   void Wake();
   Delivery PostAtGate(Envelope* envelope);
   bool LeaveDormant();
-  Envelope* TakeElsewhere();
+  Envelope* TakeElsewhere(Turn& turn);
   void Refuse(Envelope* envelope);
   void Drop(Envelope* envelope, DeadLetterReason reason);
   // A handler has put its message aside, and returned or thrown.

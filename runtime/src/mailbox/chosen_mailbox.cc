@@ -86,12 +86,17 @@ StatusOr<std::unique_ptr<ChosenMailbox>> ChosenMailbox::Make(const MailboxOption
   return std::unique_ptr<ChosenMailbox>(new ChosenMailbox(*std::move(queue), options.priority));
 }
 
-ChosenMailbox::Offered ChosenMailbox::Offer(Envelope* envelope) {
+ChosenMailbox::Offered ChosenMailbox::Offer(Envelope* envelope, Time arrived) {
   QueuedMessage message(envelope);
   if (priority_) message.priority_ = priority_(message);
   Offered offered;
   absl::MutexLock lock(&mutex_);
   ++counts_.sent;
+  // One that was timed and is gone may have had this one's memory.
+  if (arrived != kNever || envelope == timed_) {
+    timed_ = arrived != kNever ? envelope : nullptr;
+    timed_since_ = arrived;
+  }
   if (closed_) {
     offered = {Delivery::kStopped, false, std::exchange(message.envelope_, nullptr),
                DeadLetterReason::kStopped};
@@ -113,7 +118,7 @@ ChosenMailbox::Offered ChosenMailbox::Offer(Envelope* envelope) {
   return offered;
 }
 
-Envelope* ChosenMailbox::Take() {
+Envelope* ChosenMailbox::Take(Time* arrived) {
   absl::MutexLock lock(&mutex_);
   QueuedMessage next = queue_->Dequeue();
   if (!next) {
@@ -121,6 +126,10 @@ Envelope* ChosenMailbox::Take() {
     return nullptr;
   }
   ++counts_.taken;
+  if (next.envelope_ == timed_) {
+    if (arrived != nullptr) *arrived = timed_since_;
+    timed_ = nullptr;
+  }
   return std::exchange(next.envelope_, nullptr);
 }
 

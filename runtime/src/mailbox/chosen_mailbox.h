@@ -14,6 +14,7 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
+#include "quern/runtime/clock.h"
 #include "quern/runtime/delivery.h"
 #include "quern/runtime/mailbox.h"
 #include "quern/runtime/status.h"
@@ -31,10 +32,11 @@ class ChosenMailbox {
     Envelope* dropped = nullptr;  // the one offered or another; the caller answers and reports it
     DeadLetterReason reason = DeadLetterReason::kStopped;
   };
-  Offered Offer(Envelope* envelope);
+  // `arrived`: now, if the message's wait is to be known; at most one at a time.
+  Offered Offer(Envelope* envelope, Time arrived = kNever);
 
-  // Null: empty.
-  Envelope* Take();
+  // Null: empty. `*arrived` is set for the message whose wait is to be known.
+  Envelope* Take(Time* arrived = nullptr);
 
   // From now on everything is refused as stopped. What waited, in order.
   std::vector<Envelope*> Close(bool routed_again);
@@ -58,7 +60,9 @@ class ChosenMailbox {
   const std::unique_ptr<MailboxQueue> queue_ ABSL_PT_GUARDED_BY(mutex_);
   MailboxCounts counts_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool drained_ ABSL_GUARDED_BY(mutex_) = true;  // the last Take() found nothing
+  bool drained_ ABSL_GUARDED_BY(mutex_) = true;              // the last Take() found nothing
+  const Envelope* timed_ ABSL_GUARDED_BY(mutex_) = nullptr;  // to compare: it may be gone
+  Time timed_since_ ABSL_GUARDED_BY(mutex_){};
 };
 
 }  // namespace quern::internal
