@@ -8,6 +8,7 @@
 
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
+#include "quern/runtime/actor_info.h"
 #include "quern/testing/fake_clock.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/step_driver.h"
@@ -80,7 +81,7 @@ bool ProbeLog::Await(const std::function<bool()>& done, Duration within) {
   }
 }
 
-void ProbeLog::Pass(Duration duration) {
+void ProbeLog::Pass(Duration duration, const std::function<bool()>& has_come) {
   if (StepDriver* driver = StepDriver::OfThread(); driver != nullptr) {
     driver->RunUntil([] { return false; }, system_.clock().Now() + duration);
   } else if (auto* clock = dynamic_cast<FakeClock*>(&system_.clock()); clock != nullptr) {
@@ -88,7 +89,7 @@ void ProbeLog::Pass(Duration duration) {
     clock->AdvanceBy(duration);
     system_.WaitUntilQuiet();
   } else {
-    Await([this] { return size() != 0; }, duration);
+    Await(has_come != nullptr ? has_come : [this] { return size() != 0; }, duration);
   }
 }
 
@@ -120,6 +121,16 @@ std::string ProbeLog::Describe() const {
   std::string text = std::string(first.name) + " " + first.print(first.message.get());
   if (entries_.size() > 1) absl::StrAppend(&text, " and ", entries_.size() - 1, " more");
   return text;
+}
+
+std::string ProbeLog::DescribeChildren(const std::string& path) const {
+  std::string names;
+  for (const ActorInfo& actor : system_.ListActors({.under = path}).actors) {
+    const std::string name = actor.path.substr(path.size() + 1);
+    if (name.find('/') == std::string::npos)
+      absl::StrAppend(&names, names.empty() ? "" : ", ", name);
+  }
+  return names.empty() ? "it has no children" : "it has " + names;
 }
 
 void ProbeLog::SetAnswer(std::string_view name, std::shared_ptr<const void> function) {

@@ -8,6 +8,7 @@
 //   invoices.Expect<Bill>(Field(&Bill::amount, 5));      // the next message, and nothing else
 //   invoices.Answer<IsOpen>(true);                       // every ask of it from now on
 //   invoices.ExpectNothing(1s);
+//   auto audit = invoices.ExpectChildSpawned<AuditApi>(order, "audit");
 //   order.Stop();
 //   invoices.ExpectTerminated(order);
 //
@@ -45,6 +46,7 @@
 #include "quern/runtime/ref.h"
 #include "quern/runtime/status.h"
 #include "quern/runtime/system.h"
+#include "quern/testing/internal/failure.h"
 #include "quern/testing/internal/probe_log.h"
 
 namespace quern::testing {
@@ -112,7 +114,7 @@ class Probe {
     if (ref.ok()) {
       ref_ = *std::move(ref);
     } else {
-      ADD_FAILURE_AT(where.file_name(), static_cast<int>(where.line())) << ref.status();
+      internal::Failure(where) << ref.status();
     }
   }
   Probe(const Probe&) = delete;
@@ -152,7 +154,8 @@ class Probe {
     log_->Pass(duration);
     const std::string waiting = log_->Describe();
     if (waiting.empty()) return true;
-    Failure(where) << "expected no message at " << ref_.path() << ", but there is " << waiting;
+    internal::Failure(where) << "expected no message at " << ref_.path() << ", but there is "
+                             << waiting;
     return false;
   }
 
@@ -163,8 +166,29 @@ class Probe {
                         std::source_location where = std::source_location::current()) {
     const bool stopped =
         target && log_->Await([&] { return internal::HasStopped(*target.cell()); }, Patience());
-    if (!stopped) Failure(where) << "expected " << target.path() << " to stop, and it runs";
+    if (!stopped)
+      internal::Failure(where) << "expected " << target.path() << " to stop, and it runs";
     return stopped;
+  }
+
+  // `parent` has a living child of that name, or spawns one in time; its Ref. Empty after a
+  // failure: there is none, or it does not take every message of ChildApi. Blocks the thread.
+  template <typename ChildApi, typename Other>
+  Ref<ChildApi> ExpectChildSpawned(const Ref<Other>& parent, std::string_view name,
+                                   std::source_location where = std::source_location::current()) {
+    const std::string path = parent.path() + "/" + std::string(name);
+    StatusOr<Ref<ChildApi>> child = absl::NotFoundError("");
+    const auto found = [&] {
+      child = log_->system().template Find<ChildApi>(path);
+      return child.ok();
+    };
+    if (parent && log_->Await(found, Patience())) return *std::move(child);
+    internal::Failure(where) << "expected " << (parent ? parent.path() : "an empty Ref")
+                             << " to spawn " << name << ", but "
+                             << (absl::IsNotFound(child.status())
+                                     ? log_->DescribeChildren(parent.path())
+                                     : child.status().ToString());
+    return {};
   }
 
   // Asks of M are answered so from now on: with a value, or by a function of the message, which
@@ -191,7 +215,8 @@ class Probe {
     const bool given = log_->Reply(quern::internal::TypeName<M>(), [&](void* slot) {
       static_cast<std::optional<Slot>*>(slot)->emplace(std::move(reply));
     });
-    if (!given) Failure(where) << "no ask of " << quern::internal::TypeName<M>() << " waits";
+    if (!given)
+      internal::Failure(where) << "no ask of " << quern::internal::TypeName<M>() << " waits";
     return given;
   }
 
@@ -202,25 +227,6 @@ class Probe {
   size_t size() const { return log_->size(); }
 
  private:
-  // Reports when it goes out of scope.
-  class Failing {
-   public:
-    explicit Failing(std::source_location where) : where_(where) {}
-    ~Failing() {
-      ADD_FAILURE_AT(where_.file_name(), static_cast<int>(where_.line())) << text_.GetString();
-    }
-    template <typename T>
-    Failing& operator<<(const T& value) {
-      text_ << value;
-      return *this;
-    }
-
-   private:
-    const std::source_location where_;
-    ::testing::Message text_;
-  };
-  static Failing Failure(std::source_location where) { return Failing(where); }
-
   Duration Patience() { return std::exchange(within_, kProbePatience); }
 
   template <typename M>
@@ -236,16 +242,16 @@ class Probe {
     const std::shared_ptr<void> next = log_->Next(name, Patience());
     if (next == nullptr) {
       const std::string waiting = log_->Describe();
-      Failure(where) << "expected " << expected() << " at " << ref_.path() << ", but "
-                     << (waiting.empty() ? "nothing came" : "the next is " + waiting);
+      internal::Failure(where) << "expected " << expected() << " at " << ref_.path() << ", but "
+                               << (waiting.empty() ? "nothing came" : "the next is " + waiting);
       return std::nullopt;
     }
     M& message = *static_cast<M*>(next.get());
     ::testing::StringMatchResultListener why;
     if (!matcher.MatchAndExplain(message, &why)) {
-      Failure(where) << "expected " << expected() << " at " << ref_.path() << ", but it is "
-                     << ::testing::PrintToString(message)
-                     << (why.str().empty() ? "" : ", " + why.str());
+      internal::Failure(where) << "expected " << expected() << " at " << ref_.path()
+                               << ", but it is " << ::testing::PrintToString(message)
+                               << (why.str().empty() ? "" : ", " + why.str());
       return std::nullopt;
     }
     log_->DropFirst();

@@ -39,6 +39,7 @@ class ProbeLog {
   using Answering = std::function<void(const void* function)>;
 
   explicit ProbeLog(System& system) : system_(system) {}
+  System& system() { return system_; }
 
   // By the probe's handler. Records; then `answer` runs with the function set for this message, or
   // an ask (if `waits`) suspends until Reply() has written `slot`. What it returns answers when
@@ -47,7 +48,8 @@ class ProbeLog {
 
   // By the test, whose thread the rest belongs to.
   bool Await(const std::function<bool()>& done, Duration within);
-  void Pass(Duration duration);
+  // Lets `duration` go by; with a real clock until something `has_come`, by default a message.
+  void Pass(Duration duration, const std::function<bool()>& has_come = nullptr);
 
   // Waits for a message. Null: none came, or the first is no `name`. It stays in the log.
   std::shared_ptr<void> Next(std::string_view name, Duration within);
@@ -56,6 +58,9 @@ class ProbeLog {
   size_t size() const;
   // The first message and how many follow; "" when there is none.
   std::string Describe() const;
+
+  // "it has a, b", or "it has no children".
+  std::string DescribeChildren(const std::string& path) const;
 
   void SetAnswer(std::string_view name, std::shared_ptr<const void> function);
   bool Reply(std::string_view name, const std::function<void(void* slot)>& write);
