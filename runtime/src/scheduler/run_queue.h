@@ -1,14 +1,17 @@
 // The actors that a worker runs next: an intrusive FIFO with a slot in front for the one made ready
 // last, whose message is still in the cache (bounded, so that two actors cannot keep the queue
-// out). Owner only.
+// out). The owner's, but for Steal().
 
 #ifndef QUERN_RUNTIME_SRC_SCHEDULER_RUN_QUEUE_H_
 #define QUERN_RUNTIME_SRC_SCHEDULER_RUN_QUEUE_H_
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <utility>
 
 #include "actor/mailbox_cell.h"
+#include "scheduler/biased_lock.h"
 
 namespace quern::internal {
 
@@ -33,6 +36,15 @@ class CellList {
     return cell;
   }
 
+  // Takes all of `other`, in its order.
+  void Append(CellList* other) {
+    if (other->empty()) return;
+    (head_ == nullptr ? head_ : tail_->run_next_) = other->head_;
+    tail_ = other->tail_;
+    size_ += other->size_;
+    *other = CellList();
+  }
+
  private:
   MailboxCell* head_ = nullptr;
   MailboxCell* tail_ = nullptr;
@@ -41,17 +53,72 @@ class CellList {
 
 class RunQueue {
  public:
-  bool empty() const { return slot_ == nullptr && list_.empty(); }
-  size_t size() const { return list_.size() + (slot_ != nullptr ? 1 : 0); }
+  // A thief may be faster: what is popped next may be null all the same. Thread-safe.
+  bool empty() const { return size() == 0; }
+  size_t size() const { return size_.load(std::memory_order_relaxed); }
 
   // Made ready by the running actor: next, and the former next goes to the back.
   void PushNext(MailboxCell* cell) {
+    BiasedLockHolder lock(lock_);
     if (MailboxCell* former = std::exchange(slot_, cell); former != nullptr) list_.PushBack(former);
+    ShowSize();
   }
 
-  void PushBack(MailboxCell* cell) { list_.PushBack(cell); }
+  void PushBack(MailboxCell* cell) {
+    BiasedLockHolder lock(lock_);
+    list_.PushBack(cell);
+    ShowSize();
+  }
 
+  // All of `cells`, behind all others.
+  void Append(CellList* cells) {
+    BiasedLockHolder lock(lock_);
+    list_.Append(cells);
+    ShowSize();
+  }
+
+  // Null when there is none.
   MailboxCell* Pop() {
+    BiasedLockHolder lock(lock_);
+    MailboxCell* cell = PopLocked();
+    ShowSize();
+    return cell;
+  }
+
+  // Out of order; `position` is below size(). For a StepDriver: between cells nothing is promised.
+  MailboxCell* PopAt(size_t position) {
+    BiasedLockHolder lock(lock_);
+    MailboxCell* cell = nullptr;
+    if (slot_ != nullptr && position == list_.size()) {
+      cell = std::exchange(slot_, nullptr);
+    } else {
+      for (; position > 0; --position) list_.PushBack(list_.PopFront());
+      cell = list_.PopFront();
+    }
+    ShowSize();
+    return cell;
+  }
+
+  // By another worker: the half that has waited longest, at most `max`; the slot stays with its
+  // owner. `all`: everything, the slot too. False: none. Thread-safe.
+  bool Steal(CellList* to, bool all, size_t max) {
+    if (!lock_.TryLockOther()) return false;
+    if (all) {
+      to->Append(&list_);
+      if (slot_ != nullptr) to->PushBack(std::exchange(slot_, nullptr));
+    } else {
+      size_t count = std::min((list_.size() + 1) / 2, max);
+      for (; count > 0; --count) to->PushBack(list_.PopFront());
+    }
+    ShowSize();
+    lock_.UnlockOther();
+    return !to->empty();
+  }
+
+ private:
+  static constexpr int kSlotStreakMax = 16;
+
+  MailboxCell* PopLocked() {
     if (slot_ != nullptr && (slot_streak_ < kSlotStreakMax || list_.empty())) {
       ++slot_streak_;
       return std::exchange(slot_, nullptr);
@@ -59,20 +126,15 @@ class RunQueue {
     slot_streak_ = 0;
     return list_.PopFront();
   }
-
-  // Out of order; `position` is below size(). For a StepDriver: between cells nothing is promised.
-  MailboxCell* PopAt(size_t position) {
-    if (slot_ != nullptr && position == list_.size()) return std::exchange(slot_, nullptr);
-    for (; position > 0; --position) list_.PushBack(list_.PopFront());
-    return list_.PopFront();
+  void ShowSize() {
+    size_.store(list_.size() + (slot_ != nullptr ? 1 : 0), std::memory_order_relaxed);
   }
 
- private:
-  static constexpr int kSlotStreakMax = 16;
-
-  MailboxCell* slot_ = nullptr;
+  BiasedLock lock_;  // the owner's; thieves are others
   int slot_streak_ = 0;
+  MailboxCell* slot_ = nullptr;
   CellList list_;
+  std::atomic<size_t> size_{0};
 };
 
 }  // namespace quern::internal

@@ -47,24 +47,47 @@ Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock, StepDriver* dr
   spin_limit_ = workers < static_cast<int>(std::thread::hardware_concurrency())
                     ? kSpinPauses
                     : kSpinPausesCrowded;
-  runners_max_ = RunnersWithin(MappingsMax(), static_cast<size_t>(workers));
-  for (int i = 0; i < workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(this, i, FutexPoller()));
-  }
+  worker_count_ = static_cast<size_t>(workers);
+  workers_.resize(worker_count_ + kSpareWorkersMax);
+  seen_turns_.resize(workers_.size());
+  runners_max_ = RunnersWithin(MappingsMax(), worker_count_);
+  for (int i = 0; i < workers; ++i) AddWorker();
   listener_ = clock->AddListener([this] {
-    for (const auto& worker : workers_) worker->NotifyTime();
+    for (const auto& worker : this->workers()) worker->NotifyTime();
     thread_waits_.WakeAll();
   });
   if (driver_ != nullptr) {
     driver_->Begin(*this);
     return;
   }
-  for (const auto& worker : workers_) {
-    threads_.emplace_back([this, w = worker.get()] {
-      SetUpThread(w->index());
-      SignalStack signal_stack;
-      w->Run();
-    });
+  threads_.reserve(workers_.size());
+  for (const auto& worker : this->workers()) StartThread(worker.get());
+}
+
+void Scheduler::AddWorker() {
+  const size_t index = made_.load(std::memory_order_relaxed);
+  workers_[index] = std::make_unique<Worker>(this, static_cast<int>(index), FutexPoller());
+  on_duty_.fetch_add(1, std::memory_order_seq_cst);
+  made_.store(index + 1, std::memory_order_release);
+}
+
+void Scheduler::StartThread(Worker* worker) {
+  threads_.emplace_back([this, worker] {
+    SetUpThread(worker->index());
+    SignalStack signal_stack;
+    worker->Run();
+  });
+}
+
+void Scheduler::KeepSpares(int wanted) {
+  const auto made = workers().subspan(worker_count_);
+  for (const auto& spare : made) {
+    const bool on = wanted-- > 0;
+    if (spare->on_duty() != on) spare->SetOnDuty(on);
+  }
+  for (size_t i = made.size(); i < kSpareWorkersMax && wanted > 0; ++i, --wanted) {
+    AddWorker();
+    StartThread(workers().back().get());
   }
 }
 
@@ -91,7 +114,7 @@ void Scheduler::StartWatchdog(Duration limit) {
 void Scheduler::Stop() {
   if (std::exchange(stopped_, true)) return;
   watchdog_.reset();
-  for (const auto& worker : workers_) worker->Stop();
+  for (const auto& worker : workers()) worker->Stop();
   if (driver_ != nullptr) driver_->End();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -121,7 +144,7 @@ size_t Scheduler::TakeInjected(RunQueue* queue) {
   bool more = false;
   {
     absl::MutexLock lock(&mutex_);
-    const size_t share = injected_.size() / workers_.size() + 1;
+    const size_t share = injected_.size() / worker_count_ + 1;
     const size_t wanted = std::min(share, kInjectedBatchMax);
     for (; taken < wanted; ++taken) {
       MailboxCell* cell = injected_.PopFront();
@@ -137,8 +160,8 @@ size_t Scheduler::TakeInjected(RunQueue* queue) {
 
 void Scheduler::WakeOne() {
   if (spinning_.load(std::memory_order_seq_cst) > 0) return;
-  for (const auto& worker : workers_) {
-    if (worker->Notify()) return;
+  for (const auto& worker : workers()) {
+    if (worker->on_duty() && worker->Notify()) return;
   }
 }
 
@@ -157,8 +180,8 @@ void Scheduler::WaitUntilQuiet() {
   for (;;) {
     const uint32_t seen = quiet_.load(std::memory_order_seq_cst);
     bool quiet = !HasInjected();
-    for (const auto& worker : workers_) quiet = quiet && worker->parked();
-    for (const auto& worker : workers_) quiet = quiet && !worker->HasMail();
+    for (const auto& worker : workers()) quiet = quiet && worker->parked();
+    for (const auto& worker : workers()) quiet = quiet && !worker->HasMail();
     // Nobody woke and slept again meanwhile: all were asleep at one time.
     if (quiet && quiet_.load(std::memory_order_seq_cst) == seen) break;
     FutexWait(quiet_, seen, std::chrono::milliseconds(10));

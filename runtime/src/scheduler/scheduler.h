@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -16,6 +17,7 @@
 
 #include "mailbox/magazine.h"
 #include "quern/runtime/clock.h"
+#include "quern/runtime/limits.h"
 #include "scheduler/run_queue.h"
 
 namespace quern::internal {
@@ -53,6 +55,10 @@ class Scheduler {
   // Looks after handlers that hold their worker. Once; not for a system that is stepped.
   void StartWatchdog(Duration limit);
 
+  // By the watchdog's thread, which has seen so many workers held: as many spare ones are on duty,
+  // kSpareWorkersMax at most, made when they are first needed.
+  void KeepSpares(int wanted);
+
   // Stops the workers: every cell has ended before. Blocks the thread.
   void Stop();
 
@@ -69,6 +75,9 @@ class Scheduler {
   void WakeOne();
   void OnParked();
   bool HasIdleWorker() const { return idle_.load(std::memory_order_relaxed) > 0; }
+  bool AllIdle() const {
+    return idle_.load(std::memory_order_seq_cst) >= on_duty_.load(std::memory_order_seq_cst);
+  }
 
   // Blocks the thread until no worker has anything to do. For tests.
   void WaitUntilQuiet();
@@ -78,7 +87,12 @@ class Scheduler {
   bool manual_clock() const { return listener_ != 0; }
   ThreadWaits& thread_waits() { return thread_waits_; }
   MagazineDepot& depot() { return depot_; }
-  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+  // The spare ones that have been made come last. Thread-safe; may be more the next time.
+  std::span<const std::unique_ptr<Worker>> workers() const {
+    return {workers_.data(), made_.load(std::memory_order_acquire)};
+  }
+  // Without the spare ones.
+  size_t worker_count() const { return worker_count_; }
   StepDriver* step_driver() const { return driver_; }
   int spin_limit() const { return spin_limit_; }
   size_t runners_max() const { return runners_max_; }  // a worker
@@ -87,6 +101,8 @@ class Scheduler {
   friend class StepDriver;
   friend class Worker;
 
+  void AddWorker();
+  void StartThread(Worker* worker);
   void SetUpThread(int index) const;
 
   SystemCore* const core_;
@@ -98,7 +114,10 @@ class Scheduler {
   size_t runners_max_ = kRunnersMax;
   MagazineDepot depot_;
   ThreadWaits thread_waits_;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  size_t worker_count_ = 0;
+  std::vector<std::unique_ptr<Worker>> workers_;  // room for the spare ones: nothing moves
+  std::atomic<size_t> made_{0};
+  std::atomic<int> on_duty_{0};
   std::vector<std::thread> threads_;
   std::unique_ptr<Watchdog> watchdog_;
 
@@ -106,9 +125,12 @@ class Scheduler {
   CellList injected_ ABSL_GUARDED_BY(mutex_);
   std::atomic<size_t> injected_size_{0};
   std::atomic<int> spinning_{0};
-  std::atomic<int> idle_{0};        // spinning or asleep
-  std::atomic<uint32_t> quiet_{0};  // rises when a worker goes to sleep; waited on by tests
+  alignas(64) std::atomic<int> idle_{0};  // spinning or asleep; read for every cell made ready
+  std::atomic<uint32_t> quiet_{0};        // rises when a worker goes to sleep; waited on by tests
   std::atomic<int> quiet_waiters_{0};
+  enum class Watch : uint8_t { kNobody, kAskedFor, kOn };
+  std::atomic<Watch> watch_{Watch::kNobody};
+  std::vector<uint64_t> seen_turns_;  // of each worker; of the one who watches
 };
 
 }  // namespace quern::internal

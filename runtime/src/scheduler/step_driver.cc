@@ -23,6 +23,7 @@ namespace {
 constexpr uint64_t kPreemptOneIn = 8;
 constexpr uint64_t kAnyCellOneIn = 2;  // else the worker's own order
 constexpr uint64_t kStrikeOneIn = 16;
+constexpr uint64_t kRescueOneIn = 4;     // of the thefts: the owner counts as stuck
 constexpr uint64_t kDispatchEvery = 64;  // steps; it frees the fibers that have ended
 
 }  // namespace
@@ -113,6 +114,8 @@ void StepDriver::Collect(Worker& worker) {
   if (worker.HasMail() || worker.timers_.NextDue() <= scheduler_->clock().Now())
     actions_.push_back({Kind::kLookAround, &worker});
   if (scheduler_->HasInjected()) actions_.push_back({Kind::kTakeInjected, &worker});
+  if (worker.queue_.empty() && worker.CanTake() && SomebodyHasCells())
+    actions_.push_back({Kind::kSteal, &worker});
   if (actions_.size() == before) Park(worker);
 }
 
@@ -154,6 +157,15 @@ void StepDriver::Perform(const Action& action) {
     case Kind::kTakeInjected:
       As(worker, [&] { worker.TakeInjected(); });
       break;
+    case Kind::kSteal: {
+      const auto& workers = scheduler_->workers();
+      Worker& victim = *workers[random_->Below(workers.size())];
+      if (&victim != &worker) {
+        const bool all = Chance(kRescueOneIn);
+        As(worker, [&] { worker.StealFrom(victim, all); });
+      }
+      break;
+    }
     case Kind::kContinue:
       SwitchTo(worker, std::exchange(StateOf(worker).preempted, nullptr));
       break;
@@ -189,6 +201,12 @@ void StepDriver::LookAround(Worker& worker) {
     worker.timers_.Cancel(worker.timers_.First());
   }
   worker.AdvanceTimers();
+}
+
+bool StepDriver::SomebodyHasCells() const {
+  return BiasedLock::Available() &&
+         std::ranges::any_of(scheduler_->workers(),
+                             [](const auto& worker) { return !worker->queue_.empty(); });
 }
 
 bool StepDriver::Strikes(Sabotage sabotage) {

@@ -87,7 +87,7 @@ class StepDriver {
   friend class StepAlgorithm;
   using Context = boost::fibers::context;
 
-  enum class Kind : uint8_t { kRunCell, kResume, kLookAround, kTakeInjected, kContinue };
+  enum class Kind : uint8_t { kRunCell, kResume, kLookAround, kTakeInjected, kSteal, kContinue };
   struct Action {
     Kind kind;
     Worker* worker;
@@ -109,6 +109,7 @@ class StepDriver {
   Stepped& StateOf(const Worker& worker);
   bool Chance(uint64_t one_in) { return random_->Below(one_in) == 0; }
 
+  bool SomebodyHasCells() const;
   bool Strikes(Sabotage sabotage);
   void RunCell(Worker& worker);
   void LookAround(Worker& worker);

@@ -20,7 +20,7 @@ namespace {
 constexpr int kClockEveryMessages = 8;  // a power of two
 constexpr uint32_t kPollEveryTurns = 8;
 constexpr uint32_t kDispatchEveryTurns = 1024;
-constexpr size_t kSpillAbove = 4;  // cells queued here before an idle worker is given some
+constexpr Duration kWatchEvery = std::chrono::milliseconds(2);
 
 void CpuPause() {
 #if defined(__x86_64__)
@@ -97,8 +97,8 @@ void Worker::NotifyTime() {
 }
 
 void Worker::Schedule(MailboxCell* cell) {
-  if (queue_.size() >= kSpillAbove && scheduler_->HasIdleWorker()) {
-    scheduler_->Inject(cell);
+  if (scheduler_->HasIdleWorker()) {
+    ScheduleBesideIdle(cell);
   } else {
     queue_.PushNext(cell);
   }
@@ -257,8 +257,10 @@ bool Worker::DrainInbox() {
 }
 
 bool Worker::TakeInjected() {
-  if (!scheduler_->HasInjected()) return false;
-  return scheduler_->TakeInjected(&queue_) != 0;
+  if (!scheduler_->HasInjected() || !on_duty()) return false;
+  const size_t taken = scheduler_->TakeInjected(&queue_);
+  if (taken > 1) PassOnWatch();
+  return taken != 0;
 }
 
 void Worker::AdvanceTimers() {
@@ -269,14 +271,14 @@ bool Worker::HasOutsideWork() const {
   // With cells of its own that no runner is left to run, it has no use for more.
   return inbox_.load(std::memory_order_seq_cst) != nullptr ||
          time_moved_.load(std::memory_order_seq_cst) ||
-         (queue_.empty() && scheduler_->HasInjected()) || algorithm_->dispatch_due();
+         (queue_.empty() && scheduler_->HasInjected() && on_duty()) || algorithm_->dispatch_due();
 }
 
 void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
   for (;;) {
     ReadClock();
     Poll();
-    if (algorithm_->has_ready_fibers() || algorithm_->dispatch_due()) return;
+    if (algorithm_->has_ready_fibers() || algorithm_->dispatch_due() || Steal()) return;
     std::optional<Duration> timeout;
     if (const Time due = timers_.NextDue(); due != kNever && !scheduler_->manual_clock()) {
       timeout = due - now_;
@@ -288,8 +290,12 @@ void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
       if (left <= Duration::zero()) return;
     }
     PublishCounts();
+    if (!on_duty()) {
+      RestOffDuty(timeout);
+      continue;
+    }
     scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
-    if (!Spin()) Park(timeout);
+    if (!Spin()) Sleep(timeout);
     scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
   }
 }
@@ -312,6 +318,15 @@ bool Worker::Spin() {
   // Spins that find something grow, others shrink.
   spin_limit_ = found ? std::min(scheduler_->spin_limit(), spin_limit_ * 2) : spin_limit_ / 2;
   return found || HasOutsideWork();
+}
+
+// While others are busy one of those that sleep looks after them: a handler that does not return
+// would keep what waits behind it.
+void Worker::Sleep(std::optional<Duration> timeout) {
+  if (!BeginWatch()) return Park(timeout);
+  Park(std::min(timeout.value_or(kWatchEvery), kWatchEvery));
+  Rescue();
+  EndWatch();
 }
 
 void Worker::Park(std::optional<Duration> limit) {

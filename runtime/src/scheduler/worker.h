@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include <boost/fiber/context.hpp>
 #include <boost/fiber/properties.hpp>
@@ -137,10 +138,17 @@ class Worker {
   // Thread-safe; of a worker that is stepped, by its thread.
   WorkerCounts::Seen SeenCounts();
   ClassMetrics& class_metrics() { return class_metrics_; }
+  // A spare one, while no worker is held: it ends what it has begun and takes nothing new. Set by
+  // the watchdog. Thread-safe.
+  bool on_duty() const { return on_duty_.load(std::memory_order_relaxed); }
+  void SetOnDuty(bool on);
+
   // Every fiber of this worker.
   Runner* runners_list() const { return runners_list_; }
 
   uint64_t parks() const { return parks_.load(std::memory_order_seq_cst); }
+  // Cells taken from other workers.
+  uint64_t stolen() const { return stolen_.load(std::memory_order_relaxed); }
   // Times that a cell waited because every runner was suspended.
   uint64_t stalls() const { return stalls_.load(std::memory_order_relaxed); }
 
@@ -163,9 +171,25 @@ class Worker {
   bool DrainInbox();
   bool TakeInjected();
   void AdvanceTimers();
+  // Has a runner for what it takes from others.
+  bool CanTake() const { return idle_ != nullptr && on_duty(); }
+  // From a worker that has more than it runs now. True if anything may run now.
+  bool Steal();
+  // As the one who watches: everything from workers that have ended no turn since the last look.
+  bool Rescue();
+  // True: this worker watches until EndWatch(). One at a time, and only while others are busy.
+  bool BeginWatch();
+  void EndWatch();
+  // Cells wait here, and the next handler may go on for long: somebody idle looks after them.
+  void PassOnWatch();
+  // As Schedule(), when somebody is idle.
+  void ScheduleBesideIdle(MailboxCell* cell);
+  size_t StealFrom(Worker& victim, bool all);
   // Nothing to run: spins, then sleeps, until there is, or until `limit` (of the fiber library).
   void IdleUntil(const std::chrono::steady_clock::time_point& limit);
   bool Spin();
+  void Sleep(std::optional<Duration> timeout);
+  void RestOffDuty(std::optional<Duration> timeout);
   void Park(std::optional<Duration> limit);
   bool HasOutsideWork() const;
 
@@ -200,8 +224,10 @@ class Worker {
   alignas(64) std::atomic<InboxItem*> inbox_{nullptr};
   std::atomic<bool> parked_{false};
   std::atomic<bool> time_moved_{false};
+  std::atomic<bool> on_duty_{true};
   std::atomic<uint64_t> parks_{0};
   std::atomic<uint64_t> stalls_{0};
+  std::atomic<uint64_t> stolen_{0};
 };
 
 }  // namespace quern::internal

@@ -62,13 +62,14 @@ ParkedHandlers CollectParked(Scheduler& scheduler) {
   struct Item : InboxItem {
     std::shared_ptr<Collected> into;
   };
+  const auto workers = scheduler.workers();
   auto collected = std::make_shared<Collected>();
   {
     absl::MutexLock lock(&collected->mutex);
-    collected->missing = scheduler.workers().size();
-    collected->answered.resize(scheduler.workers().size());
+    collected->missing = workers.size();
+    collected->answered.resize(workers.size());
   }
-  for (const auto& worker : scheduler.workers()) {
+  for (const auto& worker : workers) {
     // The workers of a step system do nothing while their thread is here.
     if (worker.get() == Worker::Current() || scheduler.step_driver() != nullptr) {
       CollectHere(*worker, *collected);

@@ -70,7 +70,7 @@ size_t System::CountGrains(std::string_view kind) const { return core_->grain_ho
 Clock& System::clock() const { return core_->clock(); }
 Logger& System::logger() const { return core_->logger(); }
 const std::string& System::name() const { return core_->options().name; }
-int System::workers() const { return static_cast<int>(core_->scheduler().workers().size()); }
+int System::workers() const { return static_cast<int>(core_->scheduler().worker_count()); }
 uint64_t System::dead_letters() const { return core_->dead_letters().count(); }
 uint64_t System::dead_letters(DeadLetterReason reason) const {
   return core_->dead_letters().count(reason);

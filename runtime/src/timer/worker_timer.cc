@@ -15,7 +15,7 @@ WorkerTimer* WorkerTimer::Arm(SystemCore& core, Time when, std::function<void()>
   Worker* here = Worker::Current();
   const bool own = here != nullptr && &here->scheduler() == &core.scheduler();
   // Any will do: spread by time, for want of anything that tells callers apart.
-  const auto& workers = core.scheduler().workers();
+  const auto workers = core.scheduler().workers().first(core.scheduler().worker_count());
   const auto time = static_cast<uint64_t>(when.time_since_epoch().count());
   Worker& worker = own ? *here : *workers[time % workers.size()];
   auto* timer = new WorkerTimer(worker, when, std::move(call));

@@ -1,0 +1,107 @@
+// What a worker does for others when it has nothing to do (ARCHITECTURE.md, D2).
+
+#include <atomic>
+
+#include "quern/runtime/limits.h"
+#include "scheduler/scheduler.h"
+#include "scheduler/worker.h"
+
+namespace quern::internal {
+namespace {
+
+constexpr size_t kStealAbove = 2;  // below, the owner gets there first
+constexpr size_t kSpillAbove = 4;  // cells queued here before an idle worker is given some
+
+}  // namespace
+
+size_t Worker::StealFrom(Worker& victim, bool all) {
+  CellList stolen;
+  if (!victim.queue_.Steal(&stolen, all, kStealCellsMax)) return 0;
+  const size_t count = stolen.size();
+  queue_.Append(&stolen);
+  stolen_.fetch_add(count, std::memory_order_relaxed);
+  if (count > 1) PassOnWatch();
+  return count;
+}
+
+bool Worker::Steal() {
+  if (!CanTake()) return false;
+  const auto& workers = scheduler_->workers();
+  const size_t count = workers.size();
+  for (size_t i = 1; i < count; ++i) {
+    Worker& victim = *workers[(static_cast<size_t>(index_) + i) % count];
+    if (victim.queue_.size() >= kStealAbove && StealFrom(victim, /*all=*/false) != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Worker::Rescue() {
+  bool found = false;
+  for (const auto& victim : scheduler_->workers()) {
+    if (victim.get() == this) continue;
+    const uint64_t turns = victim->turns();
+    uint64_t& seen = scheduler_->seen_turns_[static_cast<size_t>(victim->index_)];
+    if (victim->queue_.size() != 0 && seen == turns && CanTake()) {
+      found |= StealFrom(*victim, /*all=*/true) != 0;
+    }
+    seen = turns;
+  }
+  return found;
+}
+
+bool Worker::BeginWatch() {
+  using Watch = Scheduler::Watch;
+  std::atomic<Watch>& watch = scheduler_->watch_;
+  if (!BiasedLock::Available() || scheduler_->AllIdle()) {
+    Watch asked = Watch::kAskedFor;  // whoever asked sleeps by now
+    watch.compare_exchange_strong(asked, Watch::kNobody, std::memory_order_relaxed);
+    return false;
+  }
+  return watch.exchange(Watch::kOn, std::memory_order_acquire) != Watch::kOn;
+}
+
+void Worker::EndWatch() {
+  scheduler_->watch_.store(Scheduler::Watch::kNobody, std::memory_order_release);
+}
+
+// Whoever wakes watches before it sleeps again.
+void Worker::PassOnWatch() {
+  if (scheduler_->HasIdleWorker() &&
+      scheduler_->watch_.load(std::memory_order_relaxed) != Scheduler::Watch::kOn) {
+    scheduler_->WakeOne();
+  }
+}
+
+void Worker::SetOnDuty(bool on) {
+  on_duty_.store(on, std::memory_order_seq_cst);
+  scheduler_->on_duty_.fetch_add(on ? 1 : -1, std::memory_order_seq_cst);
+  Notify();
+}
+
+// A wake-up meant for a worker on duty may have come here.
+void Worker::RestOffDuty(std::optional<Duration> timeout) {
+  if (scheduler_->HasInjected() ||
+      scheduler_->watch_.load(std::memory_order_relaxed) == Scheduler::Watch::kAskedFor) {
+    scheduler_->WakeOne();
+  }
+  Park(timeout);
+}
+
+// The running handler may go on for long: somebody has to be up to see it.
+void Worker::ScheduleBesideIdle(MailboxCell* cell) {
+  if (queue_.size() >= kSpillAbove) {
+    scheduler_->Inject(cell);
+    return;
+  }
+  queue_.PushNext(cell);
+  Scheduler::Watch nobody = Scheduler::Watch::kNobody;
+  if (scheduler_->watch_.load(std::memory_order_relaxed) == nobody &&
+      scheduler_->watch_.compare_exchange_strong(nobody, Scheduler::Watch::kAskedFor,
+                                                 std::memory_order_relaxed)) {
+    scheduler_->WakeOne();
+  }
+}
+
+}  // namespace quern::internal

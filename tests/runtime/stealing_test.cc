@@ -1,0 +1,160 @@
+// An idle worker takes over what waits behind a busy one. The handlers here hold their thread on
+// purpose: without stealing these tests would never end.
+
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "quern/quern.h"
+#include "scheduler/biased_lock.h"
+#include "scheduler/run_queue.h"
+#include "scheduler/scheduler.h"
+#include "scheduler/worker.h"
+#include "system/system_core.h"
+
+namespace quern {
+namespace {
+
+using internal::BiasedLock;
+
+struct Poke {};
+struct RunApi : Protocol<void(Poke)> {};
+struct Counter : Actor<RunApi> {
+  explicit Counter(std::latch* done) : done_(done) {}
+  void On(const Poke&) { done_->count_down(); }
+  std::latch* done_;
+};
+
+struct HoldApi : Protocol<void(Poke)> {};
+// Makes others ready and keeps its worker until they have run.
+struct Holder : Actor<HoldApi> {
+  Holder(std::vector<Ref<RunApi>> others, std::latch* done)
+      : others_(std::move(others)), done_(done) {}
+  void On(const Poke&) {
+    for (const Ref<RunApi>& other : others_) other.Tell(Poke{});
+    done_->wait();
+  }
+  std::vector<Ref<RunApi>> others_;
+  std::latch* done_;
+};
+
+uint64_t StolenIn(System& system) {
+  uint64_t stolen = 0;
+  for (const auto& worker : system.core()->scheduler().workers()) stolen += worker->stolen();
+  return stolen;
+}
+
+class StealingTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!BiasedLock::Available()) GTEST_SKIP() << "this kernel has no membarrier";
+  }
+
+  // How many were stolen while one handler held its worker and `count` others waited behind it.
+  static uint64_t RunBehindAHolder(int workers, int count) {
+    System system({.name = "test", .workers = workers});
+    std::latch done{count};
+    std::vector<Ref<RunApi>> others;
+    for (int i = 0; i < count; ++i) {
+      others.push_back(system.Spawn<Counter>("c" + std::to_string(i), &done).value());
+    }
+    system.WaitUntilQuiet();
+    const uint64_t before = StolenIn(system);
+    system.Spawn<Holder>("holder", std::move(others), &done).value().Tell(Poke{});
+    done.wait();
+    return StolenIn(system) - before;
+  }
+};
+
+TEST_F(StealingTest, TheNextOfAWorkerThatIsStuckRunsElsewhere) {
+  EXPECT_GE(RunBehindAHolder(2, 1), 1u);
+}
+
+TEST_F(StealingTest, AQueueBehindALongHandlerRunsElsewhere) {
+  EXPECT_GE(RunBehindAHolder(2, 100), 1u);
+  EXPECT_GE(RunBehindAHolder(3, 3), 1u);
+}
+
+// Cells are told apart by their address: nothing here looks into them.
+class RunQueueTest : public StealingTest {
+ protected:
+  RunQueueTest() {
+    for (int i = 0; i < kCells; ++i) {
+      refs_.push_back(system_.Spawn<Counter>("c" + std::to_string(i), &done_).value());
+    }
+    system_.WaitUntilQuiet();
+    for (int i = 0; i < kCells; ++i) queue_.PushBack(CellAt(i));
+  }
+  internal::MailboxCell* CellAt(int i) {
+    return static_cast<internal::MailboxCell*>(refs_[static_cast<size_t>(i)].cell().get());
+  }
+
+  static constexpr int kCells = 40;
+  std::latch done_{1};
+  System system_{{.name = "test", .workers = 1}};
+  std::vector<Ref<RunApi>> refs_;
+  internal::RunQueue queue_;
+  internal::CellList stolen_;
+};
+
+TEST_F(RunQueueTest, AThiefGetsTheOldestHalfButNoMoreThanItsBound) {
+  ASSERT_TRUE(queue_.Steal(&stolen_, /*all=*/false, kStealCellsMax));
+  EXPECT_EQ(stolen_.size(), kStealCellsMax);
+  EXPECT_EQ(stolen_.PopFront(), CellAt(0));
+
+  ASSERT_TRUE(queue_.Steal(&stolen_, /*all=*/false, 1000));
+  EXPECT_EQ(queue_.size(), 12u) << "half of 24";
+}
+
+TEST_F(RunQueueTest, TheSlotStaysUnlessAllIsTaken) {
+  while (queue_.size() > 1) queue_.Pop();
+  internal::MailboxCell* last = queue_.Pop();
+  queue_.PushNext(last);
+
+  EXPECT_FALSE(queue_.Steal(&stolen_, /*all=*/false, kStealCellsMax));
+  EXPECT_TRUE(queue_.Steal(&stolen_, /*all=*/true, 0));
+  EXPECT_EQ(stolen_.PopFront(), last);
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(queue_.Pop(), nullptr);
+}
+
+TEST(BiasedLockTest, ExcludesOwnerAndOthers) {
+  BiasedLock lock;
+  int64_t counter = 0;
+  int64_t others = 0;
+  std::latch ready{2};
+  std::thread other([&] {
+    ready.arrive_and_wait();
+    for (int i = 0; i < 2000; ++i) {
+      if (!lock.TryLockOther()) continue;
+      ++counter;
+      ++others;
+      lock.UnlockOther();
+    }
+  });
+  ready.arrive_and_wait();
+  for (int i = 0; i < 200'000; ++i) {
+    internal::BiasedLockHolder held(lock);
+    ++counter;
+  }
+  other.join();
+
+  EXPECT_EQ(counter, 200'000 + others);
+  EXPECT_EQ(others > 0, BiasedLock::Available());
+}
+
+TEST(BiasedLockTest, OneOtherAtATime) {
+  BiasedLock lock;
+  if (!lock.TryLockOther()) GTEST_SKIP() << "this kernel has no membarrier";
+
+  EXPECT_FALSE(lock.TryLockOther());
+  lock.UnlockOther();
+  EXPECT_TRUE(lock.TryLockOther());
+  lock.UnlockOther();
+}
+
+}  // namespace
+}  // namespace quern
