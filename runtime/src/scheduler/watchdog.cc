@@ -1,5 +1,6 @@
 #include "scheduler/watchdog.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -61,26 +62,33 @@ bool Watchdog::SleepUntil(Time due) {
 
 void Watchdog::Look() {
   const Time now = core_->clock().Now();
+  const auto workers = core_->scheduler().workers();
+  seen_.resize(workers.size());
   for (size_t i = 0; i < seen_.size(); ++i) {
-    Worker& worker = *core_->scheduler().workers()[i];
+    Worker& worker = *workers[i];
     Seen& seen = seen_[i];
     const uint32_t beat = worker.beat();
     if (worker.parked() || beat != seen.beat || seen.looks == 0) {
-      seen = {.beat = beat, .since = now, .looks = 1, .reported = false};
+      seen = {.beat = beat, .since = now, .looks = 1, .reported = false, .held = false};
       continue;
     }
     // A clock that was moved by hand, or a machine that slept, may pass the limit in one leap.
     if (++seen.looks > kLooksPerLimit && !seen.reported && now - seen.since >= limit_) {
       seen.reported = true;
-      Report(worker, (*threads_)[i], now - seen.since);
+      seen.held = Report(worker, (*threads_)[i], now - seen.since);
     }
   }
+  const size_t held =
+      static_cast<size_t>(std::ranges::count_if(seen_, [](const Seen& seen) { return seen.held; }));
+  // A spare one that is held as well counts: it needs another one.
+  const size_t count = core_->scheduler().worker_count();
+  core_->scheduler().KeepSpares(held < count ? 0 : static_cast<int>(held - count + 1));
 }
 
-void Watchdog::Report(Worker& worker, std::thread& thread, Duration held) {
+bool Watchdog::Report(Worker& worker, std::thread& thread, Duration held) {
   const ThreadStack stack = CaptureStack(worker, thread.native_handle());
   // Between turns there is no handler to report: it is on its way, giving back stacks for example.
-  if (!stack.cell && !stack.text.empty()) return;
+  if (!stack.cell && !stack.text.empty()) return false;
   WorkerHeld event{.path = stack.cell ? stack.cell->Path() : std::string(),
                    .message = std::string(stack.message),
                    .worker = worker.index(),
@@ -96,6 +104,7 @@ void Watchdog::Report(Worker& worker, std::thread& thread, Duration held) {
        {"advice", "what blocks a thread belongs into quern::Offload"},
        {"stack", event.stack}});
   core_->events().Publish(std::move(event));
+  return true;
 }
 
 }  // namespace quern::internal

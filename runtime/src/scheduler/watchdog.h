@@ -1,7 +1,8 @@
 // Notices a handler that holds its worker: every other actor of that worker stands still until it
 // returns. A thread of its own looks at each worker's beat (it changes with every turn and every
 // switch of fibers) and, once it has stood still for the limit on the system's clock, logs and
-// publishes who holds the worker, with the stack. Once an occurrence.
+// publishes who holds the worker, with the stack. Once an occurrence. While all of them are held it
+// has spare ones take over what waits in their queues.
 
 #ifndef QUERN_RUNTIME_SRC_SCHEDULER_WATCHDOG_H_
 #define QUERN_RUNTIME_SRC_SCHEDULER_WATCHDOG_H_
@@ -38,13 +39,15 @@ class Watchdog {
     Time since;
     int looks = 0;
     bool reported = false;
+    bool held = false;  // by a handler
   };
 
   void Body();
   // False: Stop() has been called.
   bool SleepUntil(Time due);
   void Look();
-  void Report(Worker& worker, std::thread& thread, Duration held);
+  // True: a handler holds it.
+  bool Report(Worker& worker, std::thread& thread, Duration held);
 
   SystemCore* const core_;
   const Duration limit_;

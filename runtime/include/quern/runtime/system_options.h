@@ -42,7 +42,9 @@ struct SystemOptions {
   Duration turn_time = kTurnTimeMax;
   Duration stop_timeout = kStopTimeoutDefault;  // RunUntilSignal()
   // A handler that has held its worker for so long is reported: a log line and a WorkerHeld event,
-  // with its stack. Zero: nothing is.
+  // with its stack. While all workers are held, spare ones (kSpareWorkersMax at most) run the other
+  // actors; handlers that are parked on a held worker, and its timers, wait for it. Zero: nothing
+  // is reported, and there are no spare ones.
   Duration watchdog_after = kWatchdogDefault;
   // Worker i is bound to CPU i of these, round and round; empty: to none.
   std::vector<int> worker_cpus = {};
