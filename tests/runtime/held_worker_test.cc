@@ -50,13 +50,14 @@ struct Holder : Actor<HolderApi> {
   }
 };
 
-std::atomic<bool> sleeping{false};
-
-struct Later {};
+// Says when it is about to sleep.
+struct Later {
+  std::atomic<bool>* sleeping;
+};
 struct LaterApi : Protocol<int(Later)> {};
 struct Sleeper : Actor<LaterApi> {
-  StatusOr<int> On(const Later&, Context& context) {
-    sleeping = true;
+  StatusOr<int> On(const Later& m, Context& context) {
+    *m.sleeping = true;
     if (Status slept = context.Sleep(10ms); !slept.ok()) return slept;
     return 1;
   }
@@ -143,7 +144,9 @@ TEST_F(HeldWorkerTest, ThereAreNoMoreSpareOnesThanTheirBound) {
 
 TEST_F(HeldWorkerTest, AHandlerThatIsParkedOnAHeldWorkerWaitsForIt) {
   auto sleeper = system_.Spawn<Sleeper>("sleeper").value();
-  auto asked = std::async(std::launch::async, [&] { return sleeper.Ask(Later{}, 24h * 365); });
+  std::atomic<bool> sleeping{false};
+  auto asked =
+      std::async(std::launch::async, [&] { return sleeper.Ask(Later{&sleeping}, 24h * 365); });
   while (!sleeping.load()) std::this_thread::yield();
   system_.WaitUntilQuiet();
   HoldIt(gates_[0]);

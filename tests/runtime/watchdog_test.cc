@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 
 #include <chrono>
 #include <optional>
@@ -11,6 +13,8 @@
 #include "collecting_logger.h"
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
+#include "scheduler/scheduler.h"
+#include "system/system_core.h"
 
 namespace quern {
 namespace {
@@ -39,8 +43,13 @@ struct Hold {
   Semaphore* reached;
   Semaphore* open;
 };
+// With the thread's signals blocked.
+struct HoldDeaf {
+  Hold hold;
+};
 struct Ping {};
-struct HolderApi : Protocol<void(Hold), int(Ping)> {};
+struct GetThread {};
+struct HolderApi : Protocol<void(Hold), void(HoldDeaf), int(Ping), pthread_t(GetThread)> {};
 
 // Not inlined, and found in the stack by its name.
 __attribute__((noinline)) void HoldTheWorkerHere(const Hold& m) {
@@ -50,7 +59,46 @@ __attribute__((noinline)) void HoldTheWorkerHere(const Hold& m) {
 
 struct Holder : Actor<HolderApi> {
   void On(const Hold& m) { HoldTheWorkerHere(m); }
+  void On(const HoldDeaf& m) {
+    sigset_t all;
+    sigset_t former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    HoldTheWorkerHere(m.hold);
+    pthread_sigmask(SIG_SETMASK, &former, nullptr);
+  }
   int On(const Ping&) { return 1; }
+  pthread_t On(const GetThread&) { return pthread_self(); }
+};
+
+// Keeps a thread wherever it is, as a machine does that has no core for it.
+class FrozenThread {
+ public:
+  explicit FrozenThread(pthread_t thread) {
+    struct sigaction action{};
+    action.sa_handler = [](int) {
+      frozen.Release();
+      thaw.Acquire();
+      thawed.Release();
+    };
+    sigfillset(&action.sa_mask);
+    sigaction(SIGUSR1, &action, &former_);
+    pthread_kill(thread, SIGUSR1);
+    frozen.Acquire();
+  }
+  ~FrozenThread() {
+    thaw.Release();
+    thawed.Acquire();
+    sigaction(SIGUSR1, &former_, nullptr);
+  }
+  FrozenThread(const FrozenThread&) = delete;
+  FrozenThread& operator=(const FrozenThread&) = delete;
+
+ private:
+  static inline Semaphore frozen;
+  static inline Semaphore thaw;
+  static inline Semaphore thawed;
+  struct sigaction former_{};
 };
 
 class WatchdogTest : public ::testing::Test {
@@ -65,6 +113,13 @@ class WatchdogTest : public ::testing::Test {
       clock_.AdvanceBy(kWatchdogDefault / 4);
       if (std::optional<WorkerHeld> report = reports_.TryNext()) return *report;
     }
+  }
+
+  // Time enough for several reports, if there were a reason for one.
+  void LetItLook() {
+    const internal::Watchdog& watchdog = *system_.core()->scheduler().watchdog();
+    const uint64_t enough = watchdog.looks() + 20;
+    while (watchdog.looks() < enough) clock_.AdvanceBy(kWatchdogDefault);
   }
 
   FakeClock clock_;
@@ -91,10 +146,22 @@ TEST_F(WatchdogTest, NamesTheActorTheMessageAndTheStack) {
   EXPECT_EQ(holder_.Ask(Ping{}, 1h).value(), 1);
 }
 
+TEST_F(WatchdogTest, AThreadThatTakesNoSignalIsReportedWithoutItsStack) {
+  holder_.Tell(HoldDeaf{{&reached_, &open_}});
+  reached_.Acquire();
+
+  const WorkerHeld report = NextReport();
+  open_.Release();
+
+  EXPECT_EQ(report.worker, 0);
+  EXPECT_EQ(report.path, "");
+  EXPECT_EQ(report.stack, "");
+}
+
 TEST_F(WatchdogTest, ReportsOnceAnOccurrence) {
   HoldIt();
   NextReport();
-  for (int i = 0; i < 100; ++i) clock_.AdvanceBy(kWatchdogDefault);
+  LetItLook();
   EXPECT_FALSE(reports_.TryNext().has_value());
   open_.Release();
   system_.WaitUntilQuiet();
@@ -108,7 +175,18 @@ TEST_F(WatchdogTest, ReportsOnceAnOccurrence) {
 
 TEST_F(WatchdogTest, AnIdleWorkerIsNotHeld) {
   system_.WaitUntilQuiet();
-  for (int i = 0; i < 100; ++i) clock_.AdvanceBy(kWatchdogDefault);
+  LetItLook();
+
+  EXPECT_FALSE(reports_.TryNext().has_value());
+}
+
+TEST_F(WatchdogTest, AnIdleWorkerWithoutACoreIsNotHeld) {
+  const pthread_t thread = holder_.Ask(GetThread{}).value();
+  system_.WaitUntilQuiet();
+  {
+    FrozenThread frozen(thread);
+    LetItLook();
+  }
 
   EXPECT_FALSE(reports_.TryNext().has_value());
 }

@@ -54,6 +54,7 @@ class Scheduler {
 
   // Looks after handlers that hold their worker. Once; not for a system that is stepped.
   void StartWatchdog(Duration limit);
+  const Watchdog* watchdog() const { return watchdog_.get(); }
 
   // By the watchdog's thread, which has seen so many workers held: as many spare ones are on duty,
   // kSpareWorkersMax at most, made when they are first needed.

@@ -17,6 +17,7 @@ namespace quern::internal {
 namespace {
 
 constexpr int kLooksPerLimit = 4;
+constexpr int kUnansweredMax = 5;  // looks at a worker that does not say what it does
 
 }  // namespace
 
@@ -68,14 +69,13 @@ void Watchdog::Look() {
     Worker& worker = *workers[i];
     Seen& seen = seen_[i];
     const uint32_t beat = worker.beat();
-    if (worker.parked() || beat != seen.beat || seen.looks == 0) {
-      seen = {.beat = beat, .since = now, .looks = 1, .reported = false, .held = false};
+    if (worker.idle() || beat != seen.beat || seen.looks == 0) {
+      seen = {.beat = beat, .since = now, .looks = 1};
       continue;
     }
     // A clock that was moved by hand, or a machine that slept, may pass the limit in one leap.
     if (++seen.looks > kLooksPerLimit && !seen.reported && now - seen.since >= limit_) {
-      seen.reported = true;
-      seen.held = Report(worker, (*threads_)[i], now - seen.since);
+      AskWhatItDoes(worker, &seen, now);
     }
   }
   const size_t held =
@@ -83,12 +83,22 @@ void Watchdog::Look() {
   // A spare one that is held as well counts: it needs another one.
   const size_t count = core_->scheduler().worker_count();
   core_->scheduler().KeepSpares(held < count ? 0 : static_cast<int>(held - count + 1));
+  looks_.fetch_add(1, std::memory_order_release);
 }
 
-bool Watchdog::Report(Worker& worker, std::thread& thread, Duration held) {
+void Watchdog::AskWhatItDoes(Worker& worker, Seen* seen, Time now) {
+  std::thread& thread = (*threads_)[static_cast<size_t>(worker.index())];
   const ThreadStack stack = CaptureStack(worker, thread.native_handle());
+  const bool answered = !stack.text.empty();
+  // It may have no core just now; or it does not take signals, ever.
+  if (!answered && ++seen->unanswered < kUnansweredMax) return;
+  seen->reported = true;
   // Between turns there is no handler to report: it is on its way, giving back stacks for example.
-  if (!stack.cell && !stack.text.empty()) return false;
+  seen->held = stack.cell || !answered;
+  if (seen->held) Report(worker, stack, now - seen->since);
+}
+
+void Watchdog::Report(const Worker& worker, const ThreadStack& stack, Duration held) {
   WorkerHeld event{.path = stack.cell ? stack.cell->Path() : std::string(),
                    .message = std::string(stack.message),
                    .worker = worker.index(),
@@ -104,7 +114,6 @@ bool Watchdog::Report(Worker& worker, std::thread& thread, Duration held) {
        {"advice", "what blocks a thread belongs into quern::Offload"},
        {"stack", event.stack}});
   core_->events().Publish(std::move(event));
-  return true;
 }
 
 }  // namespace quern::internal

@@ -7,6 +7,7 @@
 #ifndef QUERN_RUNTIME_SRC_SCHEDULER_WATCHDOG_H_
 #define QUERN_RUNTIME_SRC_SCHEDULER_WATCHDOG_H_
 
+#include <atomic>
 #include <cstdint>
 #include <thread>
 #include <vector>
@@ -19,6 +20,7 @@
 namespace quern::internal {
 
 class SystemCore;
+struct ThreadStack;
 class Waiter;
 class Worker;
 
@@ -33,11 +35,15 @@ class Watchdog {
   // Blocks the thread until a look that is under way has ended. Idempotent.
   void Stop();
 
+  // How often it has looked at all workers. For tests. Thread-safe.
+  uint64_t looks() const { return looks_.load(std::memory_order_acquire); }
+
  private:
   struct Seen {
     uint32_t beat = 0;
     Time since;
     int looks = 0;
+    int unanswered = 0;
     bool reported = false;
     bool held = false;  // by a handler
   };
@@ -46,8 +52,9 @@ class Watchdog {
   // False: Stop() has been called.
   bool SleepUntil(Time due);
   void Look();
-  // True: a handler holds it.
-  bool Report(Worker& worker, std::thread& thread, Duration held);
+  // Of a worker that has stood still for the limit.
+  void AskWhatItDoes(Worker& worker, Seen* seen, Time now);
+  void Report(const Worker& worker, const ThreadStack& stack, Duration held);
 
   SystemCore* const core_;
   const Duration limit_;
@@ -56,6 +63,7 @@ class Watchdog {
   absl::Mutex mutex_;
   Waiter* sleeping_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<uint64_t> looks_{0};
   std::thread thread_;
 };
 

@@ -56,6 +56,7 @@ void Worker::Run() {
   current_ = this;
   boost::fibers::use_scheduling_algorithm<WorkerAlgorithm>(this);
   main_ = boost::fibers::context::active();
+  idling_.store(false, std::memory_order_relaxed);
   StartRunner();
   Waiter stopped;
   stop_waiter_ = &stopped;
@@ -271,10 +272,17 @@ bool Worker::HasOutsideWork() const {
   // With cells of its own that no runner is left to run, it has no use for more.
   return inbox_.load(std::memory_order_seq_cst) != nullptr ||
          time_moved_.load(std::memory_order_seq_cst) ||
-         (queue_.empty() && scheduler_->HasInjected() && on_duty()) || algorithm_->dispatch_due();
+         on_duty_.load(std::memory_order_seq_cst) != serving_ ||
+         (queue_.empty() && scheduler_->HasInjected() && serving_) || algorithm_->dispatch_due();
 }
 
 void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
+  idling_.store(true, std::memory_order_relaxed);
+  LookForWork(limit);
+  idling_.store(false, std::memory_order_relaxed);
+}
+
+void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
   for (;;) {
     ReadClock();
     Poll();
@@ -290,7 +298,8 @@ void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
       if (left <= Duration::zero()) return;
     }
     PublishCounts();
-    if (!on_duty()) {
+    serving_ = on_duty();
+    if (!serving_) {
       RestOffDuty(timeout);
       continue;
     }

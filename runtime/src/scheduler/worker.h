@@ -118,6 +118,9 @@ class Worker {
     return inbox_.load(std::memory_order_seq_cst) != nullptr ||
            time_moved_.load(std::memory_order_seq_cst);
   }
+  // Looks for work or sleeps: no handler runs, though the thread may be waiting for a core. Leaving
+  // it comes with a beat. Thread-safe.
+  bool idle() const { return idling_.load(std::memory_order_relaxed); }
   // Changes with every turn and every switch of fibers. Thread-safe.
   uint32_t beat() const { return beat_.load(std::memory_order_relaxed); }
   // One of the worker's own writes: no locked instruction.
@@ -187,6 +190,7 @@ class Worker {
   size_t StealFrom(Worker& victim, bool all);
   // Nothing to run: spins, then sleeps, until there is, or until `limit` (of the fiber library).
   void IdleUntil(const std::chrono::steady_clock::time_point& limit);
+  void LookForWork(const std::chrono::steady_clock::time_point& limit);
   bool Spin();
   void Sleep(std::optional<Duration> timeout);
   void RestOffDuty(std::optional<Duration> timeout);
@@ -214,9 +218,12 @@ class Worker {
   WorkerCounts counts_;
   std::atomic<uint64_t> turns_{0};  // written here, read by anybody
   std::atomic<uint32_t> beat_{0};
+  std::atomic<bool> idling_{true};  // until its thread runs
   int clock_mask_ = 0;
   int spin_limit_ = 0;
   bool stopping_ = false;
+  bool serving_ =
+      true;  // on duty when it last looked: a wake-up meant for one that is may come here
   boost::fibers::context* main_ = nullptr;
   Waiter* stop_waiter_ = nullptr;
   MailboxCell* stepped_cell_ = nullptr;  // what the driver lets run next

@@ -80,12 +80,9 @@ void Worker::SetOnDuty(bool on) {
   Notify();
 }
 
-// A wake-up meant for a worker on duty may have come here.
+// What a worker on duty would have seen to may have come here: a wake-up, the watch.
 void Worker::RestOffDuty(std::optional<Duration> timeout) {
-  if (scheduler_->HasInjected() ||
-      scheduler_->watch_.load(std::memory_order_relaxed) == Scheduler::Watch::kAskedFor) {
-    scheduler_->WakeOne();
-  }
+  scheduler_->WakeOne();
   Park(timeout);
 }
 
