@@ -54,48 +54,60 @@ class CellList {
 class RunQueue {
  public:
   // A thief may be faster: what is popped next may be null all the same. Thread-safe.
-  bool empty() const { return size() == 0; }
-  size_t size() const { return size_.load(std::memory_order_relaxed); }
+  bool empty() const { return Slot() == nullptr && waiting_.load(std::memory_order_relaxed) == 0; }
+  size_t size() const {
+    return waiting_.load(std::memory_order_relaxed) + (Slot() == nullptr ? 0 : 1);
+  }
 
   // Made ready by the running actor: next, and the former next goes to the back.
   void PushNext(MailboxCell* cell) {
     BiasedLockHolder lock(lock_);
-    if (MailboxCell* former = std::exchange(slot_, cell); former != nullptr) list_.PushBack(former);
-    ShowSize();
+    MailboxCell* former = Slot();
+    SetSlot(cell);
+    if (former == nullptr) return;
+    list_.PushBack(former);
+    ShowWaiting();
   }
 
   void PushBack(MailboxCell* cell) {
     BiasedLockHolder lock(lock_);
     list_.PushBack(cell);
-    ShowSize();
+    ShowWaiting();
   }
 
   // All of `cells`, behind all others.
   void Append(CellList* cells) {
     BiasedLockHolder lock(lock_);
     list_.Append(cells);
-    ShowSize();
+    ShowWaiting();
   }
 
   // Null when there is none.
   MailboxCell* Pop() {
     BiasedLockHolder lock(lock_);
-    MailboxCell* cell = PopLocked();
-    ShowSize();
+    if (MailboxCell* cell = Slot();
+        cell != nullptr && (slot_streak_ < kSlotStreakMax || list_.empty())) {
+      ++slot_streak_;
+      SetSlot(nullptr);
+      return cell;
+    }
+    slot_streak_ = 0;
+    MailboxCell* cell = list_.PopFront();
+    ShowWaiting();
     return cell;
   }
 
   // Out of order; `position` is below size(). For a StepDriver: between cells nothing is promised.
   MailboxCell* PopAt(size_t position) {
     BiasedLockHolder lock(lock_);
-    MailboxCell* cell = nullptr;
-    if (slot_ != nullptr && position == list_.size()) {
-      cell = std::exchange(slot_, nullptr);
+    MailboxCell* cell = Slot();
+    if (cell != nullptr && position == list_.size()) {
+      SetSlot(nullptr);
     } else {
       for (; position > 0; --position) list_.PushBack(list_.PopFront());
       cell = list_.PopFront();
     }
-    ShowSize();
+    ShowWaiting();
     return cell;
   }
 
@@ -105,12 +117,13 @@ class RunQueue {
     if (!lock_.TryLockOther()) return false;
     if (all) {
       to->Append(&list_);
-      if (slot_ != nullptr) to->PushBack(std::exchange(slot_, nullptr));
+      if (MailboxCell* next = Slot(); next != nullptr) to->PushBack(next);
+      SetSlot(nullptr);
     } else {
       size_t count = std::min((list_.size() + 1) / 2, max);
       for (; count > 0; --count) to->PushBack(list_.PopFront());
     }
-    ShowSize();
+    ShowWaiting();
     lock_.UnlockOther();
     return !to->empty();
   }
@@ -118,23 +131,15 @@ class RunQueue {
  private:
   static constexpr int kSlotStreakMax = 16;
 
-  MailboxCell* PopLocked() {
-    if (slot_ != nullptr && (slot_streak_ < kSlotStreakMax || list_.empty())) {
-      ++slot_streak_;
-      return std::exchange(slot_, nullptr);
-    }
-    slot_streak_ = 0;
-    return list_.PopFront();
-  }
-  void ShowSize() {
-    size_.store(list_.size() + (slot_ != nullptr ? 1 : 0), std::memory_order_relaxed);
-  }
+  MailboxCell* Slot() const { return slot_.load(std::memory_order_relaxed); }
+  void SetSlot(MailboxCell* cell) { slot_.store(cell, std::memory_order_relaxed); }
+  void ShowWaiting() { waiting_.store(list_.size(), std::memory_order_relaxed); }
 
   BiasedLock lock_;  // the owner's; thieves are others
   int slot_streak_ = 0;
-  MailboxCell* slot_ = nullptr;
   CellList list_;
-  std::atomic<size_t> size_{0};
+  std::atomic<MailboxCell*> slot_{nullptr};
+  std::atomic<size_t> waiting_{0};  // the size of list_
 };
 
 }  // namespace quern::internal
