@@ -166,7 +166,6 @@ void Scheduler::WakeOne() {
 }
 
 void Scheduler::OnParked() {
-  quiet_.fetch_add(1, std::memory_order_seq_cst);
   if (quiet_waiters_.load(std::memory_order_seq_cst) > 0) FutexWakeAll(&quiet_);
 }
 
@@ -179,11 +178,16 @@ void Scheduler::WaitUntilQuiet() {
   quiet_waiters_.fetch_add(1, std::memory_order_seq_cst);
   for (;;) {
     const uint32_t seen = quiet_.load(std::memory_order_seq_cst);
-    bool quiet = !HasInjected();
-    for (const auto& worker : workers()) quiet = quiet && worker->parked();
-    for (const auto& worker : workers()) quiet = quiet && !worker->HasMail();
-    // Nobody woke and slept again meanwhile: all were asleep at one time.
-    if (quiet && quiet_.load(std::memory_order_seq_cst) == seen) break;
+    // Who sleeps in both passes and has not gone to sleep meanwhile was asleep between them: one
+    // may wake by its own timer and take over the cells of another.
+    const auto all_asleep = [this] {
+      return std::ranges::all_of(
+          workers(), [](const auto& worker) { return worker->parked() && !worker->HasMail(); });
+    };
+    if (!HasInjected() && all_asleep() && all_asleep() &&
+        quiet_.load(std::memory_order_seq_cst) == seen) {
+      break;
+    }
     FutexWait(quiet_, seen, std::chrono::milliseconds(10));
   }
   quiet_waiters_.fetch_sub(1, std::memory_order_seq_cst);

@@ -74,6 +74,8 @@ class Scheduler {
 
   // Wakes one sleeping worker unless one is looking for work already. Thread-safe.
   void WakeOne();
+  // By a worker before it shows itself as parked, and after.
+  void OnParking() { quiet_.fetch_add(1, std::memory_order_seq_cst); }
   void OnParked();
   bool HasIdleWorker() const { return idle_.load(std::memory_order_relaxed) > 0; }
   bool AllIdle() const {
@@ -127,7 +129,7 @@ class Scheduler {
   std::atomic<size_t> injected_size_{0};
   std::atomic<int> spinning_{0};
   alignas(64) std::atomic<int> idle_{0};  // spinning or asleep; read for every cell made ready
-  std::atomic<uint32_t> quiet_{0};        // rises when a worker goes to sleep; waited on by tests
+  std::atomic<uint32_t> quiet_{0};        // rises before a worker parks; waited on by tests
   std::atomic<int> quiet_waiters_{0};
   enum class Watch : uint8_t { kNobody, kAskedFor, kOn };
   std::atomic<Watch> watch_{Watch::kNobody};

@@ -339,6 +339,7 @@ void Worker::Sleep(std::optional<Duration> timeout) {
 }
 
 void Worker::Park(std::optional<Duration> limit) {
+  scheduler_->OnParking();
   parked_.store(true, std::memory_order_seq_cst);
   if (!HasOutsideWork()) {
     parks_.fetch_add(1, std::memory_order_seq_cst);
