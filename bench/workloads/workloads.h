@@ -60,6 +60,44 @@ Outcome GrainAsk(const Setup& setup);
 Outcome TimerArmCancel(const Setup& setup);
 Outcome TimerMemory(const Setup& setup);
 
+// The rest of Savina: concurrency, then parallelism.
+Outcome ForkJoinCreate(const Setup& setup);
+Outcome ForkJoinThroughput(const Setup& setup);
+Outcome Chameneos(const Setup& setup);
+Outcome MailboxPerformance(const Setup& setup);
+Outcome BoundedBuffer(const Setup& setup);
+Outcome Philosophers(const Setup& setup);
+Outcome Smokers(const Setup& setup);
+Outcome ConcurrentDictionary(const Setup& setup);
+Outcome ConcurrentSortedList(const Setup& setup);
+Outcome Bank(const Setup& setup);
+Outcome LogisticMap(const Setup& setup);
+Outcome SleepingBarber(const Setup& setup);
+Outcome Sieve(const Setup& setup);
+Outcome UnbalancedTree(const Setup& setup);
+Outcome Trapezoid(const Setup& setup);
+Outcome PiPrecision(const Setup& setup);
+Outcome NQueens(const Setup& setup);
+Outcome MatrixMultiplication(const Setup& setup);
+Outcome QuickSort(const Setup& setup);
+Outcome RadixSort(const Setup& setup);
+Outcome FilterBank(const Setup& setup);
+Outcome AStar(const Setup& setup);
+Outcome AllPairsShortestPath(const Setup& setup);
+
+// What a message's size, and a mailbox's kind, cost.
+Outcome Payload0(const Setup& setup);
+Outcome Payload64(const Setup& setup);
+Outcome Payload1K(const Setup& setup);
+Outcome Payload4K(const Setup& setup);
+Outcome Payload64K(const Setup& setup);
+Outcome MailboxDefault(const Setup& setup);
+Outcome MailboxBounded(const Setup& setup);
+Outcome MailboxPriority(const Setup& setup);
+Outcome MailboxFair(const Setup& setup);
+
+Outcome MillionActors(const Setup& setup);
+
 }  // namespace quern::bench
 
 #endif  // QUERN_BENCH_WORKLOADS_WORKLOADS_H_
