@@ -177,18 +177,25 @@ def goakt(workshop):
     return command, f"{commit}, {go}"
 
 
+def proto_actor(workshop):
+    command, go = build_go(workshop, "proto-actor")
+    text = (PEERS / "proto-actor" / "go.mod").read_text()
+    version = next(line.split()[1] for line in text.splitlines() if "protoactor-go v" in line)
+    return command, f"{version}, {go}"
+
+
 # --- Rust ------------------------------------------------------------------------------------------------------------
 
 
-def build_rust(workshop, name):
+def build_rust(workshop, name, *shared):
     cargo = tool("cargo", "the peers in Rust need it")
-    folder = workshop.copy(name, "rust_harness")
+    folder = workshop.copy(name, "rust_harness", *shared)
     target = workshop.folder / "rust"
     version = run_tool([cargo, "--version"]).split()[1]
-    workshop.once(name, [*sources_of(name, "rust_harness"), version], lambda: run_tool(
+    workshop.once(name, [*sources_of(name, "rust_harness", *shared), version], lambda: run_tool(
         [cargo, "build", "--release", "--target-dir", str(target)], cwd=folder))
     text = (folder / "Cargo.toml").read_text()
-    pinned = next(line.split('"=')[1].split('"')[0] for line in text.splitlines() if line.startswith(name))
+    pinned = next(line.split('"=')[1].split('"')[0] for line in text.splitlines() if line.startswith(f"{name} = "))
     return [str(target / "release" / f"{name}_workloads")], f"{pinned}, Rust {version}"
 
 
@@ -196,7 +203,29 @@ def actix(workshop):
     return build_rust(workshop, "actix")
 
 
-# --- all -------------------------------------------------------------------------------------------------------------
+def kameo(workshop):
+    return build_rust(workshop, "kameo", "rust_tasks")
+
+
+def ractor(workshop):
+    return build_rust(workshop, "ractor", "rust_tasks")
+
+
+# --- Erlang ----------------------------------------------------------------------------------------------------------
+
+
+def erlang(workshop):
+    erl, erlc = tool("erl", "Debian's erlang-base has it"), tool("erlc", "Debian's erlang-base has it")
+    folder = workshop.copy("erlang")
+    source = folder / "erlang_workloads.erl"
+    workshop.once("erlang", [source, erlc], lambda: run_tool([erlc, "-o", str(folder), str(source)]))
+    release = run_tool([erl, "-noshell", "-eval", 'io:put_chars(erlang:system_info(otp_release)), halt().'])
+    threads = f"{catalog.WORKERS}:{catalog.WORKERS}"
+    return [erl, "+S", threads, "+P", "5000000", "-noshell", "-noinput", "-pa", str(folder), "-s", "erlang_workloads", "main",
+            "-extra"], f"OTP {release}"
+
+
+# --- all --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -213,6 +242,10 @@ class Peer:
 PEERS_ALL = (
     Peer("caf", "CAF", caf),
     Peer("goakt", "goakt", goakt),
+    Peer("erlang", "Erlang/OTP", erlang),
+    Peer("proto-actor", "proto.actor", proto_actor),
+    Peer("kameo", "kameo", kameo),
+    Peer("ractor", "ractor", ractor),
     Peer("actix-together", "actix, together", actix),
     Peer("actix-apart", "actix, apart", actix, ("--apart",),
          (("ping-pong", 100_000), ("thread-ring", 100_000), ("ask", 50_000)), ("ask-thread", "idle-actors")),
