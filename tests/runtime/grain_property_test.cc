@@ -373,7 +373,7 @@ std::string RunProgram(const GrainProgram& program) {
 }
 
 TEST(GrainPropertyTest, HoldsForAThousandPrograms) {
-  for (uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (uint64_t seed = 1; seed <= kPrograms; ++seed) {
     ASSERT_EQ(RunProgram({.seed = seed}), "") << "seed " << seed;
   }
 }

@@ -140,7 +140,7 @@ TEST_F(HostileActorTest, ARestartWaitsForTheHandlerThatSleeps) {
 }
 
 // A sanitizer keeps what was freed in quarantine, and its shadow beside everything.
-constexpr int kActorsOfASanitizer = 20'000;
+constexpr int kActorsOfASanitizer = 50'000;
 
 TEST_F(HostileActorTest, AMillionActorsStopWithTheSystem) {
   constexpr int kActors = Rounds(1'000'000, kActorsOfASanitizer);

@@ -265,13 +265,13 @@ std::string RunProgram(const Program& program) {
 }
 
 TEST(ActorPropertyTest, HoldsForAThousandPrograms) {
-  for (uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (uint64_t seed = 1; seed <= testing::kPrograms; ++seed) {
     ASSERT_EQ(RunProgram({.seed = seed}), "") << "seed " << seed;
   }
 }
 
 TEST(ActorPropertyTest, HoldsForAThousandProgramsWithChosenMailboxes) {
-  for (uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (uint64_t seed = 1; seed <= testing::kPrograms; ++seed) {
     ASSERT_EQ(RunProgram({.seed = seed, .all_choose = true}), "") << "seed " << seed;
   }
 }

@@ -24,8 +24,12 @@
 #include "quern/runtime/logger.h"
 #include "quern/runtime/random.h"
 #include "scheduler/step_driver.h"
+#include "test_size.h"
 
 namespace quern::testing {
+
+// Of each kind. A sanitizer spends most of a program on mapping its stacks.
+constexpr uint64_t kPrograms = Rounds(1000, 150);
 
 class Silence : public Logger {
  public:
