@@ -102,8 +102,9 @@ std::vector<std::string> CallChain::Paths() const {
   std::vector<std::string> paths;
   for (const CallChain* c = this; c != nullptr; c = c->NextWaiting()) {
     if (c->link_.load(std::memory_order_seq_cst) == Link::kNone) break;
-    paths.push_back(c->kind_.open ? std::string(kOpenMark) : std::string());
-    paths.back() += c->asker_ != nullptr ? c->asker_->Path() : c->remote_path_;
+    std::string path = c->asker_ != nullptr ? c->asker_->Path() : c->remote_path_;
+    if (c->kind_.open) path.insert(0, kOpenMark);
+    paths.push_back(std::move(path));
   }
   std::reverse(paths.begin(), paths.end());
   return paths;

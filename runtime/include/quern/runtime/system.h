@@ -157,10 +157,10 @@ class System {
     return internal::PeekGrain(core_, GrainId(kind.empty() ? Api::kKind : kind, key));
   }
 
-  // Asks the activation of a grain here to end after the handler that runs, and returns at once;
-  // what is queued reaches the next activation. NOT_FOUND: it is not active here; INVALID_ARGUMENT:
-  // `grain` is not a grain of this system; UNAVAILABLE the system has stopped. Thread-safe, never
-  // suspends.
+  // Asks the activation of a grain here to end after the handler that runs (of a reentrant kind:
+  // all that have begun), and returns at once; what is queued reaches the next activation.
+  // NOT_FOUND: it is not active here; INVALID_ARGUMENT: `grain` is not a grain of this system;
+  // UNAVAILABLE the system has stopped. Thread-safe, never suspends.
   template <typename Api>
   Status Deactivate(const Ref<Api>& grain) {
     return internal::DeactivateGrain(core_, grain.cell().get());
