@@ -208,15 +208,10 @@ def nanos(time):
     return int(time["__d"]["__r"])
 
 
-def now_of(scheduler):
-    """What a worker of the system has read last from its clock."""
-    return max(nanos(worker["now_"]) for worker in workers() if int(worker["scheduler_"]) == int(scheduler))
-
-
 class Parked:
     """A runner whose handler waits."""
 
-    def __init__(self, worker, runner):
+    def __init__(self, worker, runner, now):
         turn = runner["turn"].dereference()
         waiter = runner["waiter"].dereference()
         self.worker = int(worker["index_"])
@@ -229,7 +224,7 @@ class Parked:
         self.waits = "waits"
         if int(waiter["asked_cell_"]) != 0:
             self.waits = "asks %s %s" % (path_of(waiter["asked_cell_"]), short(view(waiter["asked_message_"])))
-        self.ms = max(now_of(worker["scheduler_"]) - nanos(waiter["since_"]), 0) // 1000000
+        self.ms = max(now - nanos(waiter["since_"]), 0) // 1000000
 
     def __str__(self):
         depth = depth_of(self.cell.dereference())
@@ -238,11 +233,16 @@ class Parked:
 
 
 def parked():
-    for worker in workers():
+    found = workers()
+    now = {}  # of each system: what one of its workers has read last from the clock
+    for worker in found:
+        system = int(worker["scheduler_"])
+        now[system] = max(now.get(system, 0), nanos(worker["now_"]))
+    for worker in found:
         runner = worker["runners_list_"]
         while int(runner) != 0:
             if int(runner["turn"]) != 0 and int(runner["waiter"]) != 0:
-                yield Parked(worker, runner)
+                yield Parked(worker, runner, now[int(worker["scheduler_"])])
             runner = runner["next"]
 
 

@@ -101,6 +101,20 @@ TEST(ClassMetricsTest, BeyondTheBoundClassesShareOne) {
   EXPECT_EQ(found.back(), "(others) 11");
 }
 
+TEST(ClassMetricsTest, StacksAreLookedAtOftenAtFirstThenRarely) {
+  internal::ClassMetrics metrics;
+  internal::ClassMetrics::Entry& entry = metrics.EntryOf("a class");
+
+  std::vector<uint64_t> due;
+  while (entry.samples < 3 * kStackSampleEvery) {
+    ++entry.samples;
+    if (entry.StackDue()) due.push_back(entry.samples);
+  }
+
+  EXPECT_EQ(due, std::vector<uint64_t>({1, 2, 4, 8, 16, 32, 64, 128, 256, 512, kStackSampleEvery,
+                                        2 * kStackSampleEvery, 3 * kStackSampleEvery}));
+}
+
 struct Ping {};
 struct EchoApi : Protocol<int(Ping)> {};
 struct Echo : Actor<EchoApi> {
