@@ -225,6 +225,26 @@ def erlang(workshop):
             "-extra"], f"OTP {release}"
 
 
+# --- Java ------------------------------------------------------------------------------------------------------------
+
+
+def pekko(workshop):
+    java, javac = (tool(name, "a JDK has it") for name in ("java", "javac"))
+    maven = tool("mvn", "it brings Pekko's libraries")
+    folder = workshop.copy("pekko")
+    classes, libraries = folder / "target" / "classes", folder / "target" / "lib"
+
+    def build():
+        run_tool([maven, "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={libraries}"], cwd=folder)
+        run_tool([javac, "-d", str(classes), "-cp", f"{libraries}/*", *map(str, sorted(folder.rglob("*.java")))])
+
+    version = run_tool([javac, "-version"]).strip()
+    workshop.once("pekko", [*sources_of("pekko"), version], build)
+    pinned = (PEERS / "pekko" / "pom.xml").read_text().split("pekko-actor-typed_2.13</artifactId>")[1]
+    pinned = pinned.split("<version>")[1].split("<")[0]
+    return [java, "-cp", f"{classes}:{libraries}/*", "bench.Main"], f"{pinned}, {version}"
+
+
 # --- all --------------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +263,8 @@ PEERS_ALL = (
     Peer("caf", "CAF", caf),
     Peer("goakt", "goakt", goakt),
     Peer("erlang", "Erlang/OTP", erlang),
+    Peer("pekko", "Pekko", pekko),
+    Peer("pekko-64", "Pekko, throughput 64", pekko, ("--throughput", "64"), without=("ask", "ask-thread", "idle-actors")),
     Peer("proto-actor", "proto.actor", proto_actor),
     Peer("kameo", "kameo", kameo),
     Peer("ractor", "ractor", ractor),
