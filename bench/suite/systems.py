@@ -150,6 +150,24 @@ def caf(workshop):
     return compile_cc(workshop, "caf", sources, flags, [library]), version
 
 
+def sobjectizer(workshop):
+    checkout = folder_of("SOBJECTIZER_DIR", "dev/so_5/version.hpp", "checkout of SObjectizer")
+    cmake = tool("cmake", "SObjectizer's library is built by it")
+    folder = workshop.folder / "sobjectizer"
+    commit = git_version(checkout)
+
+    def build():
+        run_tool([cmake, "-S", str(checkout / "dev"), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+                  "-DSOBJECTIZER_BUILD_SHARED=OFF"])
+        run_tool([cmake, "--build", str(folder), "-j2"])
+
+    workshop.once("sobjectizer_library", [commit], build)
+    library = next(folder.rglob("libso_s.*.a"))
+    version = library.name.removeprefix("libso_s.").removesuffix(".a")
+    sources = [PEERS / "sobjectizer" / "sobjectizer_workloads.cc"]
+    return compile_cc(workshop, "sobjectizer", sources, [f"-I{checkout / 'dev'}", str(library)], [commit]), version
+
+
 # --- Go --------------------------------------------------------------------------------------------------------------
 
 
@@ -266,6 +284,7 @@ PEERS_ALL = (
     Peer("pekko", "Pekko", pekko),
     Peer("pekko-64", "Pekko, throughput 64", pekko, ("--throughput", "64"), without=("ask", "ask-thread", "idle-actors")),
     Peer("proto-actor", "proto.actor", proto_actor),
+    Peer("sobjectizer", "SObjectizer", sobjectizer),
     Peer("kameo", "kameo", kameo),
     Peer("ractor", "ractor", ractor),
     Peer("actix-together", "actix, together", actix),
