@@ -202,6 +202,13 @@ def proto_actor(workshop):
     return command, f"{version}, {go}"
 
 
+def ergo(workshop):
+    folder = folder_of("ERGO_DIR", "ergo.go", "checkout of ergo")
+    commit = git_version(folder)
+    command, go = build_go(workshop, "ergo", [("ergo.services/ergo", folder)])
+    return command, f"{commit}, {go}"
+
+
 # --- Rust ------------------------------------------------------------------------------------------------------------
 
 
@@ -284,6 +291,7 @@ PEERS_ALL = (
     Peer("pekko", "Pekko", pekko),
     Peer("pekko-64", "Pekko, throughput 64", pekko, ("--throughput", "64"), without=("ask", "ask-thread", "idle-actors")),
     Peer("proto-actor", "proto.actor", proto_actor),
+    Peer("ergo", "Ergo", ergo, without=("ask-thread",)),
     Peer("sobjectizer", "SObjectizer", sobjectizer),
     Peer("kameo", "kameo", kameo),
     Peer("ractor", "ractor", ractor),
