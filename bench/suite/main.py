@@ -124,7 +124,6 @@ def _needed(floor, chosen, arguments):
 
 
 def measure_all(arguments):
-    begin = time.monotonic()
     seconds = arguments.seconds or (catalog.QUICK_SECONDS if arguments.quick else catalog.WHOLE_SECONDS)
     wanted = wanted_peers(arguments)
     own = systems.System("quern", "Quern", [str(arguments.build / "bench" / "workloads" / "quern_workloads")])
@@ -137,12 +136,12 @@ def measure_all(arguments):
     chosen = choose(arguments.filters, known)
     if arguments.quick and not arguments.filters:
         chosen = catalog.target_workloads()
-    say("==> peers")
-    all_systems = systems.find_all(arguments.build / "bench", ROOT / "build" / "peers", wanted, say)
-    built = time.monotonic() - begin
-
     runner = measure.Runner(catalog.LIMIT_SECONDS, catalog.OTHER_LOAD_MAX)
     forward_signals(runner)
+    say("==> peers")
+    all_systems = systems.find_all(arguments.build / "bench", arguments.out.parent / "peers", wanted, say)
+
+    begin = time.monotonic()
     machine = fingerprint.take(arguments.build)
     started = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     with_micro = [(program, [name for name in names if name in chosen]) for program, names in micro_cases]
@@ -150,7 +149,7 @@ def measure_all(arguments):
     for_micro = sum(len(names) for _, names in with_micro) * (0.5 if arguments.quick else 5.0)
     own_chosen = [name for name in own.sizes if name in chosen]
     say(f"==> {len(own_chosen)} workloads, at most {figures.duration(seconds)}")
-    plan = plan_for(all_systems, own_chosen, arguments, max(10.0, seconds - for_micro - (0 if built < 20 else 5)))
+    plan = plan_for(all_systems, own_chosen, arguments, max(10.0, seconds - for_micro))
     quiet = schedule.Quiet(patience=arguments.patience)
     runs = schedule.Schedule(plan, runner, say_over_progress, progress, quiet).run()
     found = []

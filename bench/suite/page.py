@@ -74,10 +74,11 @@ def _cell(text):
 
 def _picture(results, standing):
     quern = standing.quern
-    entries = [("Quern", quern, "quern")]
+    entries = [("Quern †" if quern.disturbed else "Quern", quern, "quern")]
     for cell in standing.cells:
         kind = "recorded" if cell.recorded else "hand" if cell.system in catalog.BY_HAND else "peer"
-        entries.append((results.title_of(cell.system) + (" (recorded)" if cell.recorded else ""), cell, kind))
+        mark = " (recorded)" if cell.recorded else " †" if cell.disturbed else ""
+        entries.append((results.title_of(cell.system) + mark, cell, kind))
     entries.sort(key=lambda entry: (entry[1].value or 0) * (-1 if standing.row.more_is_better else 1))
     drawn = [(label, cell.value, min(cell.values, default=cell.value), max(cell.values, default=cell.value), kind)
              for label, cell, kind in entries if cell.value is not None]

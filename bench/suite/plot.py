@@ -5,7 +5,7 @@ import html
 from figures import readable
 
 WIDTH = 760
-LABELS = 170
+LABELS = 220
 VALUES = 150
 BAR = 18
 GAP = 8

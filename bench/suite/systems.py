@@ -8,6 +8,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 
@@ -39,16 +40,26 @@ class System:
 
 def run_tool(command, cwd=None, environment=None):
     """Standard output of a tool; Missing with its last words when it fails."""
+    name = pathlib.Path(command[0]).name
     try:
-        ended = subprocess.run(command, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                               timeout=BUILD_SECONDS, env={**os.environ, **(environment or {})})
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Missing(f"{command[0]}: {error}") from error
-    if ended.returncode != 0:
-        errors = [line for line in (ended.stderr + ended.stdout).splitlines() if "error" in line.lower()]
-        last = errors or ended.stderr.strip().splitlines() or ["no output"]
-        raise Missing(f"{pathlib.Path(command[0]).name} failed: {last[0].strip()[:160]}")
-    return ended.stdout
+        child = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, start_new_session=True,
+                                 env={**os.environ, **(environment or {})})
+    except OSError as error:
+        raise Missing(f"{name}: {error.strerror}") from error
+    try:
+        output, errors = child.communicate(timeout=BUILD_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise Missing(f"{name} has not ended within {BUILD_SECONDS} s") from error
+    finally:
+        if child.poll() is None:  # out of time, or we are being ended
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    if child.returncode != 0:
+        wrong = [line for line in (errors + output).splitlines() if "error" in line.lower()]
+        last = wrong or errors.strip().splitlines() or ["no output"]
+        raise Missing(f"{name} failed: {last[0].strip()[:160]}")
+    return output
 
 
 def tool(name, why):

@@ -48,6 +48,8 @@ def _standing(results, row, machines):
     present = [system["name"] for system in results.systems if system["name"] not in ("quern", "floor")]
     names = dict.fromkeys([*present, *catalog.SPREADING, *catalog.BY_HAND])
     for name in names:
+        if name in catalog.BY_HAND and name not in row.hand:
+            continue  # placed as this row does not mean it
         cell = results.cell(row, name, row.peers_workload)
         if cell.value is None and not cell.troubles:
             # Measured anew or not at all: only what is not at hand is looked up.

@@ -394,7 +394,7 @@ class MainTest(Folder):
         print('{{"messages":100,"seconds":0.001,"cpu_seconds":0.001,"rss_bytes":1,"ok":true}}')
     """
 
-    def start(self, *arguments, body=""):
+    def start(self, *arguments, body="", environment=None):
         self.program("bench/workloads/quern_workloads", self.FAKE.format(body=body))
         self.program("bench/floor/quern_floor", "print('loop-pair 1')" if body else """
             import sys
@@ -406,7 +406,7 @@ class MainTest(Folder):
         return subprocess.Popen(
             [sys.executable, "-B", str(SUITE / "main.py"), "--build", str(self.folder), "--out", str(self.folder / "out"),
              "--systems", "none", "--seconds", "5", "--patience", "0", "--quick", *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def finish(self, *arguments):
         ended_with = self.start(*arguments)
@@ -451,9 +451,24 @@ class MainTest(Folder):
         self.assertIn("No such file", errors)
         self.assertNotIn("==>", errors)
 
+    def test_an_interrupt_while_a_peer_is_built_leaves_nothing_running(self):
+        note = self.folder / "pid"
+        self.program("tools/go", f'''
+            import os, time
+            open({str(note)!r}, "w").write(str(os.getpid()))
+            time.sleep(60)
+        ''')
+        tools = f"{self.folder / 'tools'}:{os.environ['PATH']}"
+        started = self.start("ping-pong", "--systems", "proto-actor", environment={**os.environ, "PATH": tools})
+        self.interrupt(started, note)
+
     def test_an_interrupt_leaves_nothing_running(self):
         note = self.folder / "pid"
         started = self.start("ping-pong", body=f'import os; open({str(note)!r}, "w").write(str(os.getpid())); time.sleep(60)')
+        self.interrupt(started, note)
+
+    def interrupt(self, started, note):
+        """Once the program that leaves its process id in `note` runs."""
         for _ in range(400):
             if note.exists() and note.read_text():
                 break
