@@ -33,7 +33,8 @@ Outcome RoundTrips(int64_t size, Wait wait, bool notify) {
 }
 
 void Spin(const std::atomic<int64_t>& turn, int64_t wanted) {
-  while (turn.load(std::memory_order_acquire) != wanted) {
+  for (unsigned i = 1; turn.load(std::memory_order_acquire) != wanted; ++i) {
+    if (i % 16384 == 0) std::this_thread::yield();  // somebody else has the other's core
   }
 }
 void Sleep(const std::atomic<int64_t>& turn, int64_t wanted) {

@@ -83,14 +83,21 @@ class alignas(kLine) Loop {
   }
 
   void Run(const std::atomic<bool>& stop) {
+    unsigned idle = 0;
     for (unsigned turn = 0; !stop.load(std::memory_order_relaxed); ++turn) {
       if (first_ == nullptr || turn % kInboxEvery == 0) TakeArrivals();
-      if (first_ != nullptr) RunTurn(Next());
+      if (first_ != nullptr) {
+        RunTurn(Next());
+        idle = 0;
+      } else if (++idle % kYieldEvery == 0) {
+        std::this_thread::yield();  // for a machine on which the other loop has no core to itself
+      }
     }
   }
 
  private:
   static constexpr unsigned kInboxEvery = 16;
+  static constexpr unsigned kYieldEvery = 4096;  // turns without work: tens of microseconds
   static constexpr int kTurnMessages = 32;
 
   void RunTurn(Actor* actor) {
