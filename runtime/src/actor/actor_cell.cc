@@ -10,6 +10,7 @@
 
 #include "actor/call_chain.h"
 #include "actor/dead_letters.h"
+#include "actor/message_loop.h"
 #include "actor/pipes.h"
 #include "mailbox/envelope_extra.h"
 #include "quern/runtime/context.h"
@@ -326,7 +327,7 @@ Status ActorCell::RunOnStart(Turn& turn) {
                     [&](Context& context) { return actor_class().on_start(object(), context); });
 }
 
-After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
+QUERN_ALWAYS_INLINE After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
   Thunk thunk = factory_ == nullptr ? nullptr : actor_class().handlers->Find(*envelope);
   void* self = object();
   if (in_state_) [[unlikely]] {
@@ -340,6 +341,12 @@ After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
     return FailWhenAlone(turn, ran);
   }
   return after_message_ ? AfterMessage(turn) : After::kGoOn;
+}
+
+void ActorCell::RunTurn(Worker& worker) { TurnOf(*this, worker); }
+
+MailboxCell::TurnEnd ActorCell::RunMessages(Turn& turn, int clock_mask) {
+  return MessageLoop(*this, turn, clock_mask);
 }
 
 After ActorCell::OnUnknownMessage(Turn& turn, Envelope* envelope) {

@@ -102,6 +102,9 @@ class ActorCell final : public MailboxCell {
   bool Unbecome();
 
  protected:
+  friend class MailboxCell;
+  void RunTurn(Worker& worker) override;
+  TurnEnd RunMessages(Turn& turn, int clock_mask) override;
   After OnSignals(Turn& turn, uint32_t bits) override;
   After OnMessage(Turn& turn, Envelope* envelope) override;
   void OnTurnEnd(Turn& turn) override;

@@ -6,7 +6,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
-#include "mailbox/magazine.h"
+#include "mailbox/worker_blocks.h"
 #include "quern/runtime/limits.h"
 
 namespace quern::internal {
@@ -35,7 +35,8 @@ CallChain::~CallChain() {
 
 void* CallChain::operator new(size_t bytes) { return AllocateBlock(bytes, BlockClassFor(bytes)); }
 
-void CallChain::operator delete(void* memory, size_t bytes) {
+// Not inlined: the compiler would take the free() in it for one too many.
+[[gnu::noinline]] void CallChain::operator delete(void* memory, size_t bytes) {
   FreeBlockMemory(memory, BlockClassFor(bytes));
 }
 

@@ -5,6 +5,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "actor/actor_cell.h"
+#include "actor/message_loop.h"
 #include "actor/turn.h"
 #include "quern/runtime/death_watch.h"
 #include "quern/runtime/limits.h"

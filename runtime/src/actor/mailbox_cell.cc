@@ -10,19 +10,28 @@
 #include "actor/answer_wait.h"
 #include "actor/call_chain.h"
 #include "actor/dead_letters.h"
+#include "actor/message_loop.h"
 #include "actor/reentry.h"
 #include "mailbox/envelope_extra.h"
 #include "mailbox/side_mail.h"
 #include "metrics/turn_sample.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/network_port.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/schedule.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
 #include "system/mailbox_census.h"
 #include "system/system_core.h"
 
 namespace quern::internal {
+namespace {
+
+// When so little time has passed since the last look at the clock, the next one comes later.
+constexpr Duration kQuickMessages = std::chrono::microseconds(20);
+constexpr int kClockSeldomEvery = 32;  // messages; a power of two
+
+}  // namespace
+
 Status DescribeException(const std::exception_ptr& thrown, std::string_view what_ran) {
   std::string text = "an exception";
   try {
@@ -43,16 +52,7 @@ Status Cell::Request(LifeOrder) {
       Path(), " is not an actor of this process: it cannot be restarted or suspended"));
 }
 
-void BeginMessage(Turn& turn, Envelope* envelope) {
-  turn.envelope = envelope;
-  turn.deadline = envelope->deadline();
-}
-
-void EndMessage(Turn& turn) {
-  turn.envelope = nullptr;
-  turn.deadline = kNever;
-  if (turn.inner_chain != nullptr) CallChain::Release(std::exchange(turn.inner_chain, nullptr));
-}
+void ReleaseChain(Turn& turn) { CallChain::Release(std::exchange(turn.inner_chain, nullptr)); }
 
 MailboxCell::MailboxCell(SystemCore* core, uint64_t id)
     : Cell(id), core_(core), mailbox_(&first_stub_) {
@@ -62,6 +62,10 @@ MailboxCell::MailboxCell(SystemCore* core, uint64_t id)
 MailboxCell::~MailboxCell() {
   FreeSpent(mailbox_.stub());
   core_->Release();
+}
+
+void MailboxCell::PushNode(MailboxNode* node) {
+  if (mailbox_.Push(node)) Wake();
 }
 
 void MailboxCell::Start() { Schedule(); }
@@ -83,7 +87,7 @@ Delivery MailboxCell::Post(Envelope* envelope) {
   }
   if (gate_.load(std::memory_order_acquire) != 0) return PostAtGate(envelope);
   envelope->flags |= Envelope::kQueued;
-  PushNode(envelope);
+  if (mailbox_.Push(envelope)) Wake();
   return Delivery::kAccepted;
 }
 
@@ -150,12 +154,8 @@ Envelope* MailboxCell::TakeElsewhere(Turn& turn) {
   return envelope;
 }
 
-void MailboxCell::PushNode(MailboxNode* node) {
-  if (mailbox_.Push(node)) Wake();
-}
-
-// It was idle. A closed cell is never scheduled again: whoever wakes it empties it.
-void MailboxCell::Wake() {
+// A closed cell is never scheduled again: whoever wakes it empties it.
+void MailboxCell::WakeAtGate() {
   if (closed()) {
     DrainClosed();
   } else {
@@ -198,11 +198,6 @@ void MailboxCell::DrainClosed() {
   } while (!mailbox_.TryIdle());
 }
 
-void MailboxCell::FreeSpent(MailboxNode* spent) {
-  if (spent == &first_stub_ || spent == nullptr) return;
-  ReleaseBlock(static_cast<Envelope*>(spent));
-}
-
 void MailboxCell::Signal(uint32_t bits) {
   if (closed()) return;
   const uint32_t old = signals_.fetch_or(bits, std::memory_order_seq_cst);
@@ -232,77 +227,29 @@ After MailboxCell::RunSignals(Turn& turn) {
   return bits == 0 ? After::kGoOn : OnSignals(turn, bits);
 }
 
-void MailboxCell::RunTurn(Worker& worker) {
-  if ((gate_.load(std::memory_order_relaxed) & kTakesTurns) != 0) {
-    Worker* pinned = parked_worker();
-    if (pinned != nullptr && pinned != &worker) return ScheduleOn(*pinned);
-  }
-  Turn turn;
-  turn.cell = this;
-  turn.worker = &worker;
-  worker.runner()->turn = &turn;
-  const TurnEnd end =
-      worker.SampleDue() ? RunSampled(turn) : RunMessages(turn, worker.clock_mask());
-  worker.runner()->turn = nullptr;
-  // Only a cell that used up its budget is still ours to touch.
-  if (end == TurnEnd::kBudgetUsed) worker.Requeue(this);
+// True: the turn has ended, and whoever signals the cell makes the next one.
+bool MailboxCell::LeaveWaiting() {
+  if (mailbox_.Empty()) return mailbox_.TryIdle();
+  // Who signals it now may have it run elsewhere, to its end, before we have looked.
+  const auto self = CellPtr<MailboxCell>::Share(this);
+  gate_.fetch_or(kDormant, std::memory_order_seq_cst);
+  return signals_.load(std::memory_order_seq_cst) == 0 || !LeaveDormant();
 }
 
-MailboxCell::TurnEnd MailboxCell::RunMessages(Turn& turn, int clock_mask) {
-  Time started = kNever;
-  int handled = 0;
-  for (;;) {
-    if (signals_.load(std::memory_order_seq_cst) != 0 && RunSignals(turn) == After::kEnded) {
-      return TurnEnd::kGone;
-    }
-    if (!Accepting() || ((elsewhere_ & kShared) != 0 && HeldBack())) {
-      if (!mailbox_.Empty()) {
-        // Who signals it now may have it run elsewhere, to its end, before we have looked.
-        const auto self = CellPtr<MailboxCell>::Share(this);
-        gate_.fetch_or(kDormant, std::memory_order_seq_cst);
-        if (signals_.load(std::memory_order_seq_cst) == 0) return TurnEnd::kGone;
-        if (!LeaveDormant()) return TurnEnd::kGone;
-        continue;
-      }
-      if (mailbox_.TryIdle()) return TurnEnd::kGone;
-      continue;
-    }
-    Envelope* envelope = elsewhere_ == 0 ? nullptr : TakeElsewhere(turn);
-    if (envelope == nullptr) {
-      MailboxNode* spent = nullptr;
-      envelope = static_cast<Envelope*>(mailbox_.Pop(&spent));
-      if (envelope == nullptr) {
-        OnTurnEnd(turn);
-        if (mailbox_.TryIdle()) return TurnEnd::kGone;
-        continue;
-      }
-      if (envelope->is_nudge()) {
-        if ((envelope->flags & Envelope::kStamp) != 0) NoteWait(turn, TimeOfStamp(*envelope));
-        FreeSpent(spent);
-        continue;
-      }
-      turn.spent = spent;
-    }
-    const After after = OnMessage(turn, envelope);
-    if (after == After::kEnded) return TurnEnd::kGone;
-    if (!turn.consuming) {
-      EndAway(turn);
-      return TurnEnd::kGone;
-    }
-    FreeSpent(std::exchange(turn.spent, nullptr));
-    if ((++handled & clock_mask) == 0) {
-      const Time now = turn.worker->ReadClock();
-      if (started == kNever) started = now;
-      if (TurnSample* sample = turn.worker->runner()->sample; sample != nullptr) {
-        sample->Handled(now);
-      }
-      if (handled >= core_->options().turn_messages ||
-          now - started >= core_->options().turn_time) {
-        OnTurnEnd(turn);
-        return TurnEnd::kBudgetUsed;
-      }
-    }
-  }
+void MailboxCell::EndNudge(Turn& turn, const Envelope& nudge) {
+  if ((nudge.flags & Envelope::kStamp) != 0) NoteWait(turn, TimeOfStamp(nudge));
+  FreeSpent(std::exchange(turn.spent, nullptr));
+}
+
+bool MailboxCell::BudgetUsed(Turn& turn, int handled, Time* started, int* clock_mask) {
+  const Time before = turn.worker->now();
+  const Time now = turn.worker->ReadClock();
+  if (*started == kNever) *started = now;
+  if (TurnSample* sample = turn.worker->runner()->sample; sample != nullptr) sample->Handled(now);
+  const SystemOptions& options = core_->options();
+  const bool quick = now - before < kQuickMessages && options.turn_messages >= kClockSeldomEvery;
+  if (quick && *clock_mask != 0) *clock_mask = kClockSeldomEvery - 1;  // 0: each is timed
+  return handled >= options.turn_messages || now - *started >= options.turn_time;
 }
 
 Envelope* MailboxCell::Detach(Turn& turn, Envelope* envelope) {
@@ -319,46 +266,30 @@ Envelope* MailboxCell::Detach(Turn& turn, Envelope* envelope) {
   return envelope;
 }
 
-Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self) {
-  if (envelope->is_ask()) {
-    const Time now = turn.worker->FreshNow();
-    // Nobody waits any more, or not for long enough: not run.
-    if (envelope->ask_state.load(std::memory_order_relaxed) != 0 ||
-        envelope->ask().deadline <= now) {
-      const bool answered =
-          DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
-                                     "the deadline passed while the ask was queued at ", Path())));
-      if (answered) core_->asks().TimedOut(TimeoutCause::kNotBegun);
-      return absl::OkStatus();
-    }
-    envelope->ask().Begin(now);
+bool MailboxCell::BeginAsk(Turn& turn, Envelope* envelope) {
+  const Time now = turn.worker->FreshNow();
+  // Nobody waits any more, or not for long enough: not run.
+  if (envelope->ask_state.load(std::memory_order_relaxed) != 0 || envelope->ask().deadline <= now) {
+    const bool answered =
+        DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
+                                   "the deadline passed while the ask was queued at ", Path())));
+    if (answered) core_->asks().TimedOut(TimeoutCause::kNotBegun);
+    return false;
   }
-  BeginMessage(turn, envelope);
-  Context context(&turn);
-  std::exception_ptr thrown;
-  try {
-    thunk(self, envelope, context);
-  } catch (const boost::context::detail::forced_unwind&) {
-    throw;
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  Status status;
-  if (thrown != nullptr) [[unlikely]] {
-    status = DescribeException(thrown, envelope->signature->message_name);
-    TakeBack(turn, envelope);
-    OnThrown(turn, thrown);
-    if (KeepsForRetry(turn, envelope, status)) {
-      EndMessage(turn);
-      return status;
-    }
-    FailAsk(envelope, status);
-  }
-  EndMessage(turn);
-  if (turn.fate != Fate::kFinish) [[unlikely]] {
-    Settle(turn, envelope);
+  envelope->ask().Begin(now);
+  return true;
+}
+
+Status MailboxCell::EndThrown(Turn& turn, Envelope* envelope, const std::exception_ptr& thrown) {
+  Status status = DescribeException(thrown, envelope->signature->message_name);
+  TakeBack(turn, envelope);
+  OnThrown(turn, thrown);
+  if (KeepsForRetry(turn, envelope, status)) {
+    EndMessage(turn);
     return status;
   }
+  FailAsk(envelope, status);
+  EndMessage(turn);
   FinishEnvelope(envelope);
   return status;
 }

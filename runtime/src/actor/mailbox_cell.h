@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "actor/turn.h"
+#include "mailbox/envelope_extra.h"
 #include "mailbox/mailbox.h"
 #include "quern/runtime/dead_letter.h"
 #include "quern/runtime/internal/cell.h"
@@ -70,7 +71,7 @@ class MailboxCell : public Cell {
   // A closed cell: kStopped, an ask is answered UNAVAILABLE, a tell dead-lettered. No room in a
   // chosen mailbox: kFull, RESOURCE_EXHAUSTED, dead-lettered too. An ask whose call chain already
   // holds this cell can never be answered: kStopped, FAILED_PRECONDITION, ask_cycle.
-  Delivery Post(Envelope* envelope) override;
+  Delivery Post(Envelope* envelope) final;
 
   // A tell of the runtime's own, which no bound of a chosen mailbox may refuse. A closed cell drops
   // it in silence. Thread-safe.
@@ -141,8 +142,8 @@ class MailboxCell : public Cell {
   // A handler has answered a tell with an error, which nobody sees. On the cell's own turn.
   virtual void OnReturnedError(Turn&, const Status&) {}
 
-  // One turn, on a runner fiber of `worker`. The scheduler calls it.
-  void RunTurn(Worker& worker);
+  // One turn, on a runner fiber of `worker`. The scheduler calls it. Each kind: TurnOf(*this, ...).
+  virtual void RunTurn(Worker& worker) = 0;
 
  protected:
   // Not scheduled yet; holds a count of `core`. The first turn comes from Start(), before which no
@@ -155,6 +156,17 @@ class MailboxCell : public Cell {
 
   // Schedules the first turn. Called once.
   void Start();
+
+  enum class TurnEnd : uint8_t { kGone, kBudgetUsed };
+
+  // Of a turn that is measured. Each kind: MessageLoop(*this, ...).
+  virtual TurnEnd RunMessages(Turn& turn, int clock_mask) = 0;
+
+  // message_loop.h
+  template <typename Kind>
+  void TurnOf(Kind& self, Worker& worker);
+  template <typename Kind>
+  TurnEnd MessageLoop(Kind& self, Turn& turn, int clock_mask);
 
   // On the cell's own turn. `bits` have been cleared. OnSignals comes before anything else.
   virtual After OnSignals(Turn& turn, uint32_t bits) = 0;
@@ -223,7 +235,7 @@ class MailboxCell : public Cell {
   // Begins a handler, runs `thunk` on `self`, answers and ends the envelope. An exception of the
   // handler comes back as a Status (UNKNOWN, with its what()), after the ask was answered with it.
   // An ask whose deadline has passed is not run. What the handler answers is no failure here.
-  Status RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self);
+  Status RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self);  // message_loop.h
 
   // Runs `fn` as the body of OnStart and the like: deadline none, exceptions become a Status.
   Status RunGuarded(Turn& turn, const std::function<Status(Context&)>& fn);
@@ -252,8 +264,6 @@ class MailboxCell : public Cell {
   friend class StepSabotage;
   friend class Waiter;
 
-  enum class TurnEnd : uint8_t { kGone, kBudgetUsed };
-
   static constexpr uintptr_t kLookedAt = 1;  // of parked_worker_
   // Bits of gate_.
   static constexpr uint8_t kClosed = 1;
@@ -269,9 +279,17 @@ class MailboxCell : public Cell {
   static constexpr uint8_t kCounted = 4;  // a Reentry
   static constexpr uint8_t kShared = 8;   // several turns
 
-  TurnEnd RunMessages(Turn& turn, int clock_mask);
   TurnEnd RunSampled(Turn& turn);
+  // False: the asker has given up, and the envelope has been ended.
+  bool BeginAsk(Turn& turn, Envelope* envelope);
+  // Its handler has thrown.
+  Status EndThrown(Turn& turn, Envelope* envelope, const std::exception_ptr& thrown);
   void NoteWait(Turn& turn, Time since);
+  bool LeaveWaiting();
+  void EndNudge(Turn& turn, const Envelope& nudge);
+  // Looks at the clock, after so many messages of the turn, which began at `started`; more seldom
+  // while they are quick.
+  bool BudgetUsed(Turn& turn, int handled, Time* started, int* clock_mask);
   After RunSignals(Turn& turn);
   template <typename F>
   void ForEachQueued(F f) const;
@@ -279,7 +297,8 @@ class MailboxCell : public Cell {
   void PushNode(MailboxNode* node);
   void PushStamped(Envelope* envelope);
   bool TakeTimed();
-  void Wake();
+  void Wake();  // message_loop.h
+  void WakeAtGate();
   Delivery PostAtGate(Envelope* envelope);
   bool LeaveDormant();
   Envelope* TakeElsewhere(Turn& turn);
@@ -290,7 +309,9 @@ class MailboxCell : public Cell {
   void TakeBack(Turn& turn, Envelope* envelope);
   void DrainClosed();
   void CloseElsewhere(const std::function<void(Envelope*)>& sink);
-  void FreeSpent(MailboxNode* spent);
+  void FreeSpent(MailboxNode* spent) {
+    if (spent != &first_stub_ && spent != nullptr) ReleaseBlock(static_cast<Envelope*>(spent));
+  }
   // Around a cancellable wait of the turn; false: the actor has been asked to stop, do not wait.
   bool BeginPark(Turn& turn, Waiter* waiter);
   void EndPark(Turn& turn);

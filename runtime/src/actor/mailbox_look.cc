@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actor/mailbox_cell.h"
+#include "actor/message_loop.h"
 #include "actor/turn.h"
 #include "mailbox/envelope_extra.h"
 #include "mailbox/side_mail.h"

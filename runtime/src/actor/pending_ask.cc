@@ -10,7 +10,7 @@
 #include "actor/reentry.h"
 #include "actor/turn.h"
 #include "mailbox/envelope_extra.h"
-#include "mailbox/magazine.h"
+#include "mailbox/worker_blocks.h"
 #include "scheduler/worker.h"
 #include "system/system_core.h"
 

@@ -5,6 +5,7 @@
 
 #include <absl/strings/cord.h>
 
+#include "actor/message_loop.h"
 #include "actor/reentry.h"
 #include "grain/activation_limit.h"
 #include "grain/filtered_call.h"
@@ -351,6 +352,12 @@ void Activation::PublishEnd() const {
   } else {
     events.PublishWith([&] { return GrainActivationFailed{id_, outcome_, now()}; });
   }
+}
+
+void Activation::RunTurn(Worker& worker) { TurnOf(*this, worker); }
+
+MailboxCell::TurnEnd Activation::RunMessages(Turn& turn, int clock_mask) {
+  return MessageLoop(*this, turn, clock_mask);
 }
 
 // The clock is read once a turn; a handler that took long is noted by the worker's last reading.

@@ -119,6 +119,9 @@ class Activation final : public MailboxCell {
   bool was_active() const { return was_active_; }
 
  protected:
+  friend class MailboxCell;
+  void RunTurn(Worker& worker) override;
+  TurnEnd RunMessages(Turn& turn, int clock_mask) override;
   After OnSignals(Turn& turn, uint32_t bits) override;
   After OnMessage(Turn& turn, Envelope* envelope) override;
   void OnTurnEnd(Turn& turn) override;

@@ -7,7 +7,7 @@
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
 #include "mailbox/envelope_extra.h"
-#include "mailbox/magazine.h"
+#include "mailbox/worker_blocks.h"
 #include "system/system_core.h"
 #include "timer/tick_mark.h"
 
@@ -28,12 +28,8 @@ Envelope* NewEnvelope(size_t bytes) {
 
 void FreeBlockOf(Envelope* envelope) { FreeBlockMemory(envelope, envelope->size_class); }
 
-// Message, extra and chain; the block stays.
-void DestroyContents(Envelope* e) {
-  if (e->flags & Envelope::kBuilt) {
-    e->flags &= static_cast<uint8_t>(~Envelope::kBuilt);
-    if (e->signature->destroy_message != nullptr) e->signature->destroy_message(e->message());
-  }
+// What a message seldom has: extra and chain.
+void DestroyRest(Envelope* e) {
   if (e->flags & Envelope::kExtra) {
     e->flags &= static_cast<uint8_t>(~Envelope::kExtra);
     if (e->extra->tick != nullptr) e->extra->tick->End();
@@ -43,13 +39,22 @@ void DestroyContents(Envelope* e) {
   if (e->is_ask()) CallChain::Release(std::exchange(e->ask().chain, nullptr));
 }
 
+// The block stays.
+inline void DestroyContents(Envelope* e) {
+  if (e->flags & Envelope::kBuilt) {
+    e->flags &= static_cast<uint8_t>(~Envelope::kBuilt);
+    if (e->signature->destroy_message != nullptr) e->signature->destroy_message(e->message());
+  }
+  if ((e->flags & (Envelope::kExtra | Envelope::kAsk)) != 0) DestroyRest(e);
+}
+
 // The handler ran for nobody: the asker has given up meanwhile.
 void CountLateReply() {
   if (Turn* turn = CurrentTurn(); turn != nullptr) turn->cell->core().asks().RepliedLate();
 }
 
 // The envelope's holder is done with it; the mailbox frees the block if it is still a node there.
-void EndEnvelope(Envelope* envelope) {
+inline void EndEnvelope(Envelope* envelope) {
   DestroyContents(envelope);
   if (!(envelope->flags & Envelope::kQueued)) ReleaseBlock(envelope);
 }

@@ -4,19 +4,11 @@
 #include <new>
 #include <utility>
 
-#include "scheduler/worker.h"
-
 namespace quern::internal {
 namespace {
 
 void FreeAll(Magazine magazine) {
   while (magazine.top != nullptr) std::free(std::exchange(magazine.top, magazine.top->next));
-}
-
-void* MallocOrThrow(size_t bytes) {
-  void* memory = std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
 }
 
 }  // namespace
@@ -48,6 +40,12 @@ void MagazineDepot::Give(uint8_t block_class, Magazine magazine) {
   FreeAll(magazine);
 }
 
+void* MallocOrThrow(size_t bytes) {
+  void* memory = std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
 BlockCache::~BlockCache() {
   for (int i = 0; i < kBlockClasses; ++i) {
     FreeAll(loaded_[i]);
@@ -67,31 +65,5 @@ void BlockCache::Drain(uint8_t block_class) {
 }
 
 void* BlockCache::NewBlock(uint8_t block_class) { return MallocOrThrow(BlockBytes(block_class)); }
-
-void* AllocateBlock(size_t bytes, uint8_t block_class) {
-#if !defined(__SANITIZE_ADDRESS__)
-  if (block_class < kBlockClasses) {
-    if (Worker* worker = Worker::Current(); worker != nullptr) {
-      return worker->blocks().Allocate(block_class);
-    }
-    return MallocOrThrow(BlockBytes(block_class));
-  }
-#endif
-  (void)block_class;
-  return MallocOrThrow(bytes);
-}
-
-void FreeBlockMemory(void* memory, uint8_t block_class) {
-#if !defined(__SANITIZE_ADDRESS__)
-  if (block_class < kBlockClasses) {
-    if (Worker* worker = Worker::Current(); worker != nullptr) {
-      worker->blocks().Free(memory, block_class);
-      return;
-    }
-  }
-#endif
-  (void)block_class;
-  std::free(memory);
-}
 
 }  // namespace quern::internal

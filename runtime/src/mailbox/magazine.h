@@ -89,9 +89,7 @@ class BlockCache {
   Magazine spare_[kBlockClasses];
 };
 
-// From the calling worker's cache, else malloc. `block_class` from BlockClassFor(bytes).
-void* AllocateBlock(size_t bytes, uint8_t block_class);
-void FreeBlockMemory(void* memory, uint8_t block_class);
+void* MallocOrThrow(size_t bytes);
 
 }  // namespace quern::internal
 

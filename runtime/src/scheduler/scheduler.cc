@@ -121,15 +121,6 @@ void Scheduler::Stop() {
   if (listener_ != 0) clock_->RemoveListener(listener_);
 }
 
-void Scheduler::Schedule(MailboxCell* cell) {
-  Worker* worker = Worker::Current();
-  if (worker != nullptr && &worker->scheduler() == this) {
-    worker->Schedule(cell);
-  } else {
-    Inject(cell);
-  }
-}
-
 void Scheduler::Inject(MailboxCell* cell) {
   {
     absl::MutexLock lock(&mutex_);

@@ -260,7 +260,7 @@ boost::fibers::context* StepDriver::PickNext() {
   ExceptionState& kept = out != nullptr ? out->exceptions : main_exceptions_;
   if (active != main_) {
     kept = std::exchange(thread, std::exchange(main_exceptions_, {}));
-    if (running_ != nullptr) running_->runner_ = nullptr;
+    if (running_ != nullptr) running_->SetRunner(nullptr);
     Worker::current_ = nullptr;
     NoteStack(nullptr);
     return main_;
@@ -271,7 +271,7 @@ boost::fibers::context* StepDriver::PickNext() {
   kept = std::exchange(
       thread, runner != nullptr ? std::exchange(runner->exceptions, {}) : ExceptionState{});
   Worker::current_ = running_;
-  if (running_ != nullptr) running_->runner_ = runner;
+  if (running_ != nullptr) running_->SetRunner(runner);
   NoteStack(runner != nullptr ? runner->stack_top : nullptr);
   return next;
 }

@@ -18,7 +18,9 @@ namespace quern::internal {
 namespace {
 
 constexpr int kClockEveryMessages = 8;  // a power of two
-constexpr uint32_t kPollEveryTurns = 8;
+constexpr uint32_t kPollEveryTurnsMin = 8;
+constexpr uint32_t kPollEveryTurnsMax = 32;
+constexpr Duration kPollOften = std::chrono::microseconds(20);  // polls this close become fewer
 constexpr uint32_t kDispatchEveryTurns = 1024;
 constexpr Duration kWatchEvery = std::chrono::milliseconds(2);
 
@@ -97,14 +99,6 @@ void Worker::NotifyTime() {
   Notify();
 }
 
-void Worker::Schedule(MailboxCell* cell) {
-  if (scheduler_->HasIdleWorker()) {
-    ScheduleBesideIdle(cell);
-  } else {
-    queue_.PushNext(cell);
-  }
-}
-
 Time Worker::ReadClock() {
   if (driver_ != nullptr) [[unlikely]]
     driver_->PreemptionPoint(*this);
@@ -174,7 +168,7 @@ Runner* Worker::AdoptFiber(const void* frame) {
   auto* context = boost::fibers::context::active();
   auto* runner = new Runner(context, this);
   context->set_properties(runner);
-  runner_ = runner;
+  SetRunner(runner);
   runner->stack_top = frame;
   NoteStack(frame);
   if (driver_ != nullptr) driver_->AddRunner(runner);
@@ -187,7 +181,8 @@ void Worker::StartFiber(Turn* turn, std::function<void()> body) {
   ++runners_;
   boost::fibers::fiber(boost::fibers::launch::post, std::allocator_arg, FiberStack(),
                        [this, turn, body = std::move(body)] {
-                         AdoptFiber(__builtin_frame_address(0))->turn = turn;
+                         AdoptFiber(__builtin_frame_address(0));
+                         SetTurn(turn);
                          body();
                          RunnerGone();
                        })
@@ -212,11 +207,17 @@ void Worker::AfterTurn() {
   const uint64_t turns = this->turns() + 1;
   turns_.store(turns, std::memory_order_relaxed);
   Beat();
-  if (turns % kPollEveryTurns == 0) {
-    ReadClock();
+  if (turns >= poll_at_turn_) {
+    const Time polled = std::exchange(polled_at_, ReadClock());
+    const bool often = polled_at_ - polled < kPollOften;
+    poll_every_ = often ? std::min(poll_every_ * 2, kPollEveryTurnsMax) : kPollEveryTurnsMin;
+    poll_at_turn_ = turns + poll_every_;
     Poll();
     if (scheduler_->HasInjected()) TakeInjected();
-    if (turns % kDispatchEveryTurns == 0) algorithm_->RequestDispatch();
+    if (turns >= dispatch_at_turn_) {
+      dispatch_at_turn_ = turns + kDispatchEveryTurns;
+      algorithm_->RequestDispatch();
+    }
   } else if (inbox_.load(std::memory_order_relaxed) != nullptr) {
     DrainInbox();
   }

@@ -85,7 +85,7 @@ class Worker {
   void NotifyTime();
 
   // A cell became ready on this thread: it runs next here, or elsewhere when others are idle.
-  void Schedule(MailboxCell* cell);
+  void Schedule(MailboxCell* cell);  // schedule.h
   // Its budget is used up: behind all others.
   void Requeue(MailboxCell* cell) { queue_.PushBack(cell); }
 
@@ -101,7 +101,9 @@ class Worker {
   // As now(), but never behind a clock that was moved by hand.
   Time FreshNow() { return time_moved_.load(std::memory_order_acquire) ? ReadClock() : now_; }
 
-  Turn* turn() const { return runner_ == nullptr ? nullptr : runner_->turn; }
+  // Of the running fiber; null: none.
+  Turn* turn() const { return turn_; }
+  void SetTurn(Turn* turn) { turn_ = runner_->turn = turn; }
   Runner* runner() const { return runner_; }
   // On a fiber that may suspend (not in the idle loop).
   bool InFiber() const;
@@ -164,6 +166,11 @@ class Worker {
   void RunnerBody();
   void SteppedRunnerBody();
   void RunnerGone();
+  // The fiber that runs from now on.
+  void SetRunner(Runner* runner) {
+    runner_ = runner;
+    turn_ = runner == nullptr ? nullptr : runner->turn;
+  }
   // Of the fiber that calls it, which has none yet. `frame` is an address in its first frame.
   Runner* AdoptFiber(const void* frame);
   MailboxCell* NextCell();
@@ -185,8 +192,8 @@ class Worker {
   void EndWatch();
   // Cells wait here, and the next handler may go on for long: somebody idle looks after them.
   void PassOnWatch();
-  // As Schedule(), when somebody is idle.
-  void ScheduleBesideIdle(MailboxCell* cell);
+  // Somebody idle looks after what the running handler, which may go on for long, keeps waiting.
+  void AskForWatch();
   size_t StealFrom(Worker& victim, bool all);
   // Nothing to run: spins, then sleeps, until there is, or until `limit` (of the fiber library).
   void IdleUntil(const std::chrono::steady_clock::time_point& limit);
@@ -205,6 +212,7 @@ class Worker {
   const std::unique_ptr<Poller> poller_;
   WorkerAlgorithm* algorithm_ = nullptr;  // owned by the fiber library
   Runner* runner_ = nullptr;              // of the running fiber; null: main or dispatcher
+  Turn* turn_ = nullptr;                  // the runner's
   Runner* idle_ = nullptr;                // a stack: the warmest stack first
   size_t idle_count_ = 0;
   std::atomic<size_t> runners_{0};  // written here, read by anybody
@@ -219,6 +227,10 @@ class Worker {
   std::atomic<uint64_t> turns_{0};  // written here, read by anybody
   std::atomic<uint32_t> beat_{0};
   std::atomic<bool> idling_{true};  // until its thread runs
+  uint64_t poll_at_turn_ = 0;
+  uint64_t dispatch_at_turn_ = 0;
+  uint32_t poll_every_ = 1;  // turns
+  Time polled_at_;
   int clock_mask_ = 0;
   int spin_limit_ = 0;
   bool stopping_ = false;

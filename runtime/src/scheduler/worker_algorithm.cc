@@ -35,7 +35,7 @@ WorkerAlgorithm::Context* WorkerAlgorithm::pick_next() noexcept {
   if (next == nullptr || next == active) return next;
   auto* runner = static_cast<Runner*>(next->get_properties());
   SwitchExceptionState(active, runner);
-  worker_->runner_ = runner;
+  worker_->SetRunner(runner);
   worker_->Beat();
 #if defined(__SANITIZE_ADDRESS__)
   NoteStack(runner != nullptr ? runner->stack_top : nullptr);

@@ -10,7 +10,6 @@ namespace quern::internal {
 namespace {
 
 constexpr size_t kStealAbove = 2;  // below, the owner gets there first
-constexpr size_t kSpillAbove = 4;  // cells queued here before an idle worker is given some
 
 }  // namespace
 
@@ -86,16 +85,9 @@ void Worker::RestOffDuty(std::optional<Duration> timeout) {
   Park(timeout);
 }
 
-// The running handler may go on for long: somebody has to be up to see it.
-void Worker::ScheduleBesideIdle(MailboxCell* cell) {
-  if (queue_.size() >= kSpillAbove) {
-    scheduler_->Inject(cell);
-    return;
-  }
-  queue_.PushNext(cell);
+void Worker::AskForWatch() {
   Scheduler::Watch nobody = Scheduler::Watch::kNobody;
-  if (scheduler_->watch_.load(std::memory_order_relaxed) == nobody &&
-      scheduler_->watch_.compare_exchange_strong(nobody, Scheduler::Watch::kAskedFor,
+  if (scheduler_->watch_.compare_exchange_strong(nobody, Scheduler::Watch::kAskedFor,
                                                  std::memory_order_relaxed)) {
     scheduler_->WakeOne();
   }

@@ -1,0 +1,127 @@
+// One turn of a cell, from the run queue to idle: what happens for every message there is. Made
+// once for each kind of cell, so that its hooks are plain calls which the compiler sees through. A
+// kind is `final`, names MailboxCell its friend, and says
+//
+//   void Kind::RunTurn(Worker& worker) { TurnOf(*this, worker); }
+//   MailboxCell::TurnEnd Kind::RunMessages(Turn& turn, int clock_mask) {
+//     return MessageLoop(*this, turn, clock_mask);
+//   }
+
+#ifndef QUERN_RUNTIME_SRC_ACTOR_MESSAGE_LOOP_H_
+#define QUERN_RUNTIME_SRC_ACTOR_MESSAGE_LOOP_H_
+
+#include <exception>
+#include <utility>
+
+#include <boost/context/detail/exception.hpp>
+
+#include "actor/mailbox_cell.h"
+#include "quern/runtime/context.h"
+#include "scheduler/schedule.h"
+#include "scheduler/worker.h"
+#include "system/system_core.h"
+
+// Calls of these functions stand in one loop; a call that saves registers costs as much as they do.
+#define QUERN_ALWAYS_INLINE [[gnu::always_inline]] inline
+
+namespace quern::internal {
+
+template <typename Kind>
+QUERN_ALWAYS_INLINE void MailboxCell::TurnOf(Kind& self, Worker& worker) {
+  if ((gate_.load(std::memory_order_relaxed) & kTakesTurns) != 0) [[unlikely]] {
+    Worker* pinned = parked_worker();
+    if (pinned != nullptr && pinned != &worker) return ScheduleOn(*pinned);
+  }
+  Turn turn;
+  turn.cell = this;
+  turn.worker = &worker;
+  worker.SetTurn(&turn);
+  TurnEnd end;
+  if (worker.SampleDue()) [[unlikely]] {
+    end = RunSampled(turn);
+  } else {
+    end = MessageLoop(self, turn, worker.clock_mask());
+  }
+  worker.SetTurn(nullptr);
+  // Only a cell that used up its budget is still ours to touch.
+  if (end == TurnEnd::kBudgetUsed) worker.Requeue(this);
+}
+
+template <typename Kind>
+QUERN_ALWAYS_INLINE MailboxCell::TurnEnd MailboxCell::MessageLoop(Kind& self, Turn& turn,
+                                                                  int clock_mask) {
+  Time started = kNever;
+  int handled = 0;
+  for (;;) {
+    if (signals_.load(std::memory_order_seq_cst) != 0 && RunSignals(turn) == After::kEnded) {
+      return TurnEnd::kGone;
+    }
+    if (!self.Accepting() || ((elsewhere_ & kShared) != 0 && HeldBack())) [[unlikely]] {
+      if (LeaveWaiting()) return TurnEnd::kGone;
+      continue;
+    }
+    Envelope* envelope = elsewhere_ == 0 ? nullptr : TakeElsewhere(turn);
+    if (envelope == nullptr) {
+      envelope = static_cast<Envelope*>(mailbox_.Pop(&turn.spent));
+      if (envelope == nullptr) {
+        self.OnTurnEnd(turn);
+        if (mailbox_.TryIdle()) return TurnEnd::kGone;
+        continue;
+      }
+      if (envelope->is_nudge()) [[unlikely]] {
+        EndNudge(turn, *envelope);
+        continue;
+      }
+    }
+    const After after = self.OnMessage(turn, envelope);
+    if (after == After::kEnded) [[unlikely]] {
+      return TurnEnd::kGone;
+    }
+    if (!turn.consuming) [[unlikely]] {
+      EndAway(turn);
+      return TurnEnd::kGone;
+    }
+    FreeSpent(std::exchange(turn.spent, nullptr));
+    if ((++handled & clock_mask) == 0 && BudgetUsed(turn, handled, &started, &clock_mask)) {
+      self.OnTurnEnd(turn);
+      return TurnEnd::kBudgetUsed;
+    }
+  }
+}
+
+QUERN_ALWAYS_INLINE Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk,
+                                                   void* self) {
+  if (envelope->is_ask() && !BeginAsk(turn, envelope)) return absl::OkStatus();
+  BeginMessage(turn, envelope);
+  Context context(&turn);
+  std::exception_ptr thrown;
+  try {
+    thunk(self, envelope, context);
+  } catch (const boost::context::detail::forced_unwind&) {
+    throw;
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown != nullptr) [[unlikely]] {
+    return EndThrown(turn, envelope, thrown);
+  }
+  EndMessage(turn);
+  if (turn.fate != Fate::kFinish) [[unlikely]] {
+    Settle(turn, envelope);
+  } else {
+    FinishEnvelope(envelope);
+  }
+  return absl::OkStatus();
+}
+
+// It was idle.
+QUERN_ALWAYS_INLINE void MailboxCell::Wake() {
+  if ((gate_.load(std::memory_order_acquire) & (kClosed | kTakesTurns)) != 0) [[unlikely]] {
+    return WakeAtGate();
+  }
+  core_->scheduler().Schedule(this);
+}
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_ACTOR_MESSAGE_LOOP_H_

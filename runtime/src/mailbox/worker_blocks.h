@@ -1,0 +1,43 @@
+// Blocks from the calling worker's cache, else from malloc.
+
+#ifndef QUERN_RUNTIME_SRC_MAILBOX_WORKER_BLOCKS_H_
+#define QUERN_RUNTIME_SRC_MAILBOX_WORKER_BLOCKS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "mailbox/magazine.h"
+#include "scheduler/worker.h"
+
+namespace quern::internal {
+
+// `block_class` from BlockClassFor(bytes).
+inline void* AllocateBlock(size_t bytes, uint8_t block_class) {
+#if !defined(__SANITIZE_ADDRESS__)
+  if (block_class < kBlockClasses) {
+    Worker* worker = Worker::Current();
+    if (worker != nullptr) return worker->blocks().Allocate(block_class);
+    return MallocOrThrow(BlockBytes(block_class));
+  }
+#endif
+  (void)block_class;
+  return MallocOrThrow(bytes);
+}
+
+inline void FreeBlockMemory(void* memory, uint8_t block_class) {
+#if !defined(__SANITIZE_ADDRESS__)
+  if (block_class < kBlockClasses) {
+    if (Worker* worker = Worker::Current(); worker != nullptr) {
+      worker->blocks().Free(memory, block_class);
+      return;
+    }
+  }
+#endif
+  (void)block_class;
+  std::free(memory);
+}
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_MAILBOX_WORKER_BLOCKS_H_
