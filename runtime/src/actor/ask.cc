@@ -100,9 +100,11 @@ Delivery PostTell(Cell* cell, Envelope* envelope) {
     DropEnvelope(envelope, absl::NotFoundError("tell on an empty Ref"));
     return Delivery::kStopped;
   }
-  const Turn* turn = CurrentTurn();
-  if (turn != nullptr) envelope->sender_id = turn->cell->id();
-  return cell->Post(envelope);
+  Worker* worker = Worker::Current();
+  const Turn* turn = worker == nullptr ? nullptr : worker->turn();
+  if (turn == nullptr) return cell->Post(envelope);
+  envelope->sender_id = turn->cell->id();
+  return worker->tells().Tell(cell, envelope);
 }
 
 bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, const AskOptions& options,

@@ -79,6 +79,7 @@ void MailboxCell::Schedule() {
 
 Delivery MailboxCell::Post(Envelope* envelope) {
   if (envelope->is_ask()) {
+    if (Worker* worker = Worker::Current(); worker != nullptr) worker->tells().End();
     const CallChain* chain = envelope->ask().chain;
     if (chain != nullptr && chain->Contains(*this)) {
       DropEnvelope(envelope, CycleError(*chain, Path()));
@@ -89,6 +90,21 @@ Delivery MailboxCell::Post(Envelope* envelope) {
   envelope->flags |= Envelope::kQueued;
   if (mailbox_.Push(envelope)) Wake();
   return Delivery::kAccepted;
+}
+
+void MailboxCell::PostChain(MailboxNode* first, MailboxNode* last) {
+  last->next.store(nullptr, std::memory_order_relaxed);
+  const bool open = gate_.load(std::memory_order_acquire) == 0;
+  for (MailboxNode* node = first; node != nullptr;) {
+    auto* envelope = static_cast<Envelope*>(node);
+    node = node->next.load(std::memory_order_relaxed);
+    if (open) {
+      envelope->flags |= Envelope::kQueued;
+    } else {
+      PostAtGate(envelope);
+    }
+  }
+  if (open && mailbox_.Push(first, last)) Wake();
 }
 
 Delivery MailboxCell::PostAtGate(Envelope* envelope) {

@@ -73,6 +73,11 @@ class MailboxCell : public Cell {
   // holds this cell can never be answered: kStopped, FAILED_PRECONDITION, ask_cycle.
   Delivery Post(Envelope* envelope) final;
 
+  // Tells from one sender, linked in their order. As Post() for each. Thread-safe.
+  void PostChain(MailboxNode* first, MailboxNode* last);
+  // A message goes straight into the mailbox, for now.
+  bool TakesChains() const { return gate_.load(std::memory_order_acquire) == 0; }
+
   // A tell of the runtime's own, which no bound of a chosen mailbox may refuse. A closed cell drops
   // it in silence. Thread-safe.
   void PostPastBounds(Envelope* envelope);

@@ -91,7 +91,9 @@ bool MailboxCell::TakeTimed() {
 // With a stamp in front of it.
 void MailboxCell::PushStamped(Envelope* envelope) {
   if (!TakeTimed()) return PushNode(envelope);
-  if (mailbox_.Push(AllocateStamp(core_->clock().Now()), envelope)) Wake();
+  Envelope* stamp = AllocateStamp(core_->clock().Now());
+  stamp->next.store(envelope, std::memory_order_relaxed);
+  if (mailbox_.Push(stamp, envelope)) Wake();
 }
 
 std::optional<MailboxCounts> MailboxCountsOf(const Cell* cell) {

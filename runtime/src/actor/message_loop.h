@@ -26,6 +26,19 @@
 
 namespace quern::internal {
 
+// Begins and ends the handling of one envelope inside a turn: deadline, chain, what was told.
+inline void BeginMessage(Turn& turn, Envelope* envelope) {
+  turn.envelope = envelope;
+  turn.deadline = envelope->deadline();
+}
+void ReleaseChain(Turn& turn);
+inline void EndMessage(Turn& turn) {
+  turn.worker->tells().End();
+  turn.envelope = nullptr;
+  turn.deadline = kNever;
+  if (turn.inner_chain != nullptr) ReleaseChain(turn);
+}
+
 template <typename Kind>
 QUERN_ALWAYS_INLINE void MailboxCell::TurnOf(Kind& self, Worker& worker) {
   if ((gate_.load(std::memory_order_relaxed) & kTakesTurns) != 0) [[unlikely]] {
@@ -43,6 +56,7 @@ QUERN_ALWAYS_INLINE void MailboxCell::TurnOf(Kind& self, Worker& worker) {
     end = MessageLoop(self, turn, worker.clock_mask());
   }
   worker.SetTurn(nullptr);
+  worker.tells().End();  // of constructors and destructors
   // Only a cell that used up its budget is still ours to touch.
   if (end == TurnEnd::kBudgetUsed) worker.Requeue(this);
 }

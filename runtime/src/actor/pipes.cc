@@ -99,6 +99,7 @@ void Pipe::Run() {
   if (!cancelled_.load(std::memory_order_acquire)) Deliver(status);
   work_.reset();
   if (turn_.inner_chain != nullptr) CallChain::Release(turn_.inner_chain);
+  turn_.worker->tells().End();
   turn_.worker->SetTurn(nullptr);
   owner_->Remove(shared_from_this());
 }

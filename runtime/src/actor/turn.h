@@ -9,7 +9,6 @@
 
 #include "quern/runtime/clock.h"
 #include "quern/runtime/internal/cell.h"
-#include "quern/runtime/internal/envelope.h"
 
 namespace quern::internal {
 
@@ -42,21 +41,8 @@ struct Turn {
   MailboxNode* spent = nullptr;  // freed after the message that replaced it as the mailbox's stub
 };
 
-void ReleaseChain(Turn& turn);
-
 // The running turn, or null: on a plain thread, or on a worker outside a turn.
 Turn* CurrentTurn();
-
-// Begins and ends the handling of one envelope inside a turn: deadline, chain.
-inline void BeginMessage(Turn& turn, Envelope* envelope) {
-  turn.envelope = envelope;
-  turn.deadline = envelope->deadline();
-}
-inline void EndMessage(Turn& turn) {
-  turn.envelope = nullptr;
-  turn.deadline = kNever;
-  if (turn.inner_chain != nullptr) ReleaseChain(turn);
-}
 
 }  // namespace quern::internal
 

@@ -22,12 +22,16 @@ class Mailbox {
   explicit Mailbox(MailboxNode* stub) : tail_(stub), head_(reinterpret_cast<uintptr_t>(stub)) {}
 
   // True: the mailbox was idle, and the caller now has to see that it is consumed.
-  bool Push(MailboxNode* node) { return PushChain(node, node); }
+  bool Push(MailboxNode* node) { return Push(node, node); }
 
-  // The same for two that nobody may come between.
+  // The same for several that nobody may come between, linked from `first` to `last`.
   bool Push(MailboxNode* first, MailboxNode* last) {
-    first->next.store(last, std::memory_order_relaxed);
-    return PushChain(first, last);
+    last->next.store(nullptr, std::memory_order_relaxed);
+    const uintptr_t old =
+        head_.exchange(reinterpret_cast<uintptr_t>(last), std::memory_order_acq_rel);
+    // Until this store the consumer sees a gap and waits for it.
+    reinterpret_cast<MailboxNode*>(old & ~kIdle)->next.store(first, std::memory_order_release);
+    return (old & kIdle) != 0;
   }
 
   // The next message and, in `*spent`, the node that it replaces as the stub: the caller frees that
@@ -65,15 +69,6 @@ class Mailbox {
 
  private:
   static constexpr uintptr_t kIdle = 1;
-
-  bool PushChain(MailboxNode* first, MailboxNode* last) {
-    last->next.store(nullptr, std::memory_order_relaxed);
-    const uintptr_t old =
-        head_.exchange(reinterpret_cast<uintptr_t>(last), std::memory_order_acq_rel);
-    // Until this store the consumer sees a gap and waits for it.
-    reinterpret_cast<MailboxNode*>(old & ~kIdle)->next.store(first, std::memory_order_release);
-    return (old & kIdle) != 0;
-  }
 
   MailboxNode* tail_;
   std::atomic<uintptr_t> head_;

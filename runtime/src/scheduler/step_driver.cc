@@ -162,7 +162,10 @@ void StepDriver::Perform(const Action& action) {
       Worker& victim = *workers[random_->Below(workers.size())];
       if (&victim != &worker) {
         const bool all = Chance(kRescueOneIn);
-        As(worker, [&] { worker.StealFrom(victim, all); });
+        As(worker, [&] {
+          if (all) victim.tells_.PushForOwner();
+          worker.StealFrom(victim, all);
+        });
       }
       break;
     }

@@ -30,6 +30,7 @@ Waiter::~Waiter() = default;
 Waiter::Outcome Waiter::Wait(Time deadline, bool cancellable) {
   if (worker_ == nullptr) return WaitOnThread(deadline);
   if (woken_) return Outcome::kWoken;
+  worker_->tells().End();
   Turn* turn = cancellable ? worker_->turn() : nullptr;
   if (turn != nullptr && !turn->cancellable) turn = nullptr;
   if (turn != nullptr && !BeginCancellable(*turn)) return Outcome::kCancelled;

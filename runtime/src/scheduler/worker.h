@@ -25,6 +25,7 @@
 #include "metrics/worker_counts.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/poller.h"
+#include "scheduler/held_tells.h"
 #include "scheduler/run_queue.h"
 #include "scheduler/waiter.h"
 #include "timer/timer_wheel.h"
@@ -109,6 +110,7 @@ class Worker {
   bool InFiber() const;
   TimerWheel& timers() { return timers_; }
   BlockCache& blocks() { return blocks_; }
+  HeldTells& tells() { return tells_; }
   Scheduler& scheduler() const { return *scheduler_; }
   int index() const { return index_; }
   // A turn reads the clock after a message whose number has none of these bits.
@@ -218,6 +220,7 @@ class Worker {
   std::atomic<size_t> runners_{0};  // written here, read by anybody
   size_t starting_ = 0;
   RunQueue queue_;
+  HeldTells tells_;
   TimerWheel timers_;
   BlockCache blocks_;
   Time now_;

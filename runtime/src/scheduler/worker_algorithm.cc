@@ -31,6 +31,7 @@ void WorkerAlgorithm::awakened(Context* context) noexcept {
 
 WorkerAlgorithm::Context* WorkerAlgorithm::pick_next() noexcept {
   Context* active = Context::active();
+  worker_->tells().End();  // of a handler that suspends on its own
   Context* next = Pick(active);
   if (next == nullptr || next == active) return next;
   auto* runner = static_cast<Runner*>(next->get_properties());

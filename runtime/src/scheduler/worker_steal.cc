@@ -42,8 +42,9 @@ bool Worker::Rescue() {
     if (victim.get() == this) continue;
     const uint64_t turns = victim->turns();
     uint64_t& seen = scheduler_->seen_turns_[static_cast<size_t>(victim->index_)];
-    if (victim->queue_.size() != 0 && seen == turns && CanTake()) {
-      found |= StealFrom(*victim, /*all=*/true) != 0;
+    if (seen == turns) {
+      found |= victim->tells_.PushForOwner();
+      if (victim->queue_.size() != 0 && CanTake()) found |= StealFrom(*victim, /*all=*/true) != 0;
     }
     seen = turns;
   }

@@ -57,6 +57,7 @@ void FiberGroup::Shared::Run(std::list<internal::Turn>::iterator turn,
   }
   if (thrown != nullptr && failure.ok()) failure = internal::DescribeException(thrown, "a fiber");
   if (turn->inner_chain != nullptr) internal::CallChain::Release(turn->inner_chain);
+  turn->worker->tells().End();
   turn->worker->SetTurn(nullptr);
   turns.erase(turn);
   if (turns.empty() && waiting != nullptr) std::exchange(waiting, nullptr)->Wake();

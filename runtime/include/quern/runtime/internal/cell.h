@@ -20,6 +20,7 @@ struct SenderStamp;
 
 namespace quern::internal {
 
+class MailboxCell;
 class SystemCore;
 
 // What a Ref asks of an actor's life.
@@ -33,6 +34,9 @@ class Cell {
   // Takes the envelope in every case; one that is refused has been answered and dead-lettered.
   // Thread-safe, never suspends.
   virtual Delivery Post(Envelope* envelope) = 0;
+
+  // The mailbox that may be given several messages at once. Null: each goes through Post().
+  virtual MailboxCell* chained_mailbox() { return nullptr; }
 
   // "/parent/child" of an actor, "kind/key" of a grain, the address of a remote actor. Thread-safe.
   virtual std::string Path() const = 0;

@@ -1,0 +1,71 @@
+// What a running handler tells one actor again and again. The first kToldAtOnce messages go out at
+// once; what follows is held and pushed as one chain: when kHeldMax are together, when the handler
+// tells or asks another, suspends or ends. A chain is one exchange of the mailbox's contended word
+// for all of its messages.
+//
+// A handler that does not come back does not keep them: an idle worker that looks after the busy
+// ones pushes what it finds here (Worker::Rescue).
+
+#ifndef QUERN_RUNTIME_SRC_SCHEDULER_HELD_TELLS_H_
+#define QUERN_RUNTIME_SRC_SCHEDULER_HELD_TELLS_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "quern/runtime/internal/cell.h"
+#include "quern/runtime/internal/envelope.h"
+#include "scheduler/biased_lock.h"
+
+namespace quern::internal {
+
+class MailboxCell;
+
+class HeldTells {
+ public:
+  // From inside a turn of the worker that owns this.
+  Delivery Tell(Cell* to, Envelope* envelope) {
+    if (to != to_) {
+      End();
+      to_ = to;
+      told_ = 0;
+    }
+    return ++told_ <= kToldAtOnce ? to->Post(envelope) : TellAgain(to, envelope);
+  }
+
+  // Before anything that is not told to the same actor. Owner only.
+  void End() {
+    to_ = nullptr;
+    if (target_.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
+      Push();
+    }
+  }
+
+  // By another worker: pushes what is held. True if there was any.
+  bool PushForOwner();
+
+ private:
+  static constexpr int kToldAtOnce = 4;
+  static constexpr int kHeldMax = 64;
+
+  struct Chain {
+    CellPtr<MailboxCell> mailbox;
+    MailboxNode* first = nullptr;
+    MailboxNode* last = nullptr;
+  };
+
+  Delivery TellAgain(Cell* to, Envelope* envelope);
+  Chain TakeLocked();
+  void Push();
+
+  const Cell* to_ = nullptr;  // told last; to compare alone
+  int told_ = 0;
+  int held_ = 0;
+  BiasedLock lock_;                            // of what follows: the owner's
+  std::atomic<MailboxCell*> target_{nullptr};  // counted while messages are held
+  MailboxNode* first_ = nullptr;
+  MailboxNode* last_ = nullptr;
+};
+
+}  // namespace quern::internal
+
+#endif  // QUERN_RUNTIME_SRC_SCHEDULER_HELD_TELLS_H_
