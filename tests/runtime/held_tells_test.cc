@@ -63,6 +63,7 @@ class HeldTellsTest : public ::testing::Test {
 
   FakeClock clock_;
   CollectingLogger logger_;
+  std::latch go_on_{1};  // outlives the worker that waits at it
   System system_{SystemOptions{.name = "test", .workers = 2, .clock = &clock_, .logger = &logger_}};
   Ref<SinkApi> sink_ = system_.Spawn<Sink>("sink").value();
   Ref<SinkApi> other_ = system_.Spawn<Sink>("other").value();
@@ -118,16 +119,15 @@ TEST_F(HeldTellsTest, AreThereAfterAHandlerThatThrows) {
 
 TEST_F(HeldTellsTest, AreThereThoughTheirHandlerDoesNotComeBack) {
   if (!internal::BiasedLock::Available()) GTEST_SKIP() << "this kernel has no membarrier";
-  std::latch seen(1);
   doer_.Tell(Do{[&](Context&) {
     TellMany(sink_, 0, 10);
-    seen.wait();  // holds the worker
+    go_on_.wait();  // holds the worker
   }});
 
   while (SeenBy(sink_).size() < 10) {
   }
   EXPECT_EQ(SeenBy(sink_), UpTo(10));
-  seen.count_down();
+  go_on_.count_down();
 }
 
 TEST_F(HeldTellsTest, AreDeadLettersWhenTheirTargetHasStopped) {

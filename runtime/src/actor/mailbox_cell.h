@@ -33,6 +33,7 @@
 #include "quern/runtime/dead_letter.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/handler_table.h"
+#include "quern/runtime/limits.h"
 
 namespace quern::internal {
 
@@ -91,9 +92,9 @@ class MailboxCell : public Cell {
     return nullptr;
   }
 
-  // Messages that wait, wherever, kMailboxCountMax at most. On the own turn, or on its worker while
+  // Messages that wait, wherever, `max` at most. On the own turn, or on its worker while
   // that turn is suspended.
-  size_t CountQueued() const;
+  size_t CountQueued(size_t max = kMailboxCountMax) const;
   // Their types, the next one first; those of a chosen mailbox are not shown.
   std::vector<std::string_view> QueuedNames() const;
   // The same for a cell that is idle. Empty: only its own turn knows. Thread-safe.

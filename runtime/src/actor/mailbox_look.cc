@@ -18,12 +18,11 @@
 #include "system/system_core.h"
 
 namespace quern::internal {
-
 MailboxCell::TurnEnd MailboxCell::RunSampled(Turn& turn) {
   Worker& worker = *turn.worker;
   worker.PublishCounts();
   ClassMetrics::Entry& entry = worker.class_metrics().EntryOf(ClassName());
-  entry.depth.Record(CountQueued());
+  entry.depth.Record(CountQueued(kMailboxSampleMax));
   if (worker.WaitSampleDue()) gate_.fetch_or(kTimed, std::memory_order_relaxed);
   TurnSample sample(entry, worker, core_->clock().Now());
   return RunMessages(turn, /*clock_mask=*/0);
@@ -46,16 +45,16 @@ void MailboxCell::ForEachQueued(F f) const {
   }
 }
 
-size_t MailboxCell::CountQueued() const {
+size_t MailboxCell::CountQueued(size_t max) const {
   size_t count = 0;
-  const auto add = [&](const Envelope&) { return ++count < kMailboxCountMax; };
+  const auto add = [&](const Envelope&) { return ++count < max; };
   if (elsewhere_ != 0) {
     const SideMail& side = *const_cast<MailboxCell*>(this)->side_mail(false);
     side.front.ForEach(add);
     if (side.chosen != nullptr) count += side.chosen->counts().queued;
   }
   ForEachQueued(add);
-  return std::min(count, kMailboxCountMax);
+  return std::min(count, max);
 }
 
 std::vector<std::string_view> MailboxCell::QueuedNames() const {

@@ -3,8 +3,8 @@
 // tells or asks another, suspends or ends. A chain is one exchange of the mailbox's contended word
 // for all of its messages.
 //
-// A handler that does not come back does not keep them: an idle worker that looks after the busy
-// ones pushes what it finds here (Worker::Rescue).
+// A handler that does not come back does not keep them: a worker that looks after the
+// others pushes what it finds here (Worker::Rescue).
 
 #ifndef QUERN_RUNTIME_SRC_SCHEDULER_HELD_TELLS_H_
 #define QUERN_RUNTIME_SRC_SCHEDULER_HELD_TELLS_H_

@@ -23,6 +23,7 @@ constexpr uint32_t kPollEveryTurnsMax = 32;
 constexpr Duration kPollOften = std::chrono::microseconds(20);  // polls this close become fewer
 constexpr uint32_t kDispatchEveryTurns = 1024;
 constexpr Duration kWatchEvery = std::chrono::milliseconds(2);
+constexpr uint64_t kWatchEveryTurns = 1 << 14;  // by one that is busy: half a millisecond or more
 
 void CpuPause() {
 #if defined(__x86_64__)
@@ -217,6 +218,10 @@ void Worker::AfterTurn() {
     if (turns >= dispatch_at_turn_) {
       dispatch_at_turn_ = turns + kDispatchEveryTurns;
       algorithm_->RequestDispatch();
+    }
+    if (turns >= watch_at_turn_) {
+      watch_at_turn_ = turns + kWatchEveryTurns;
+      WatchOnce();
     }
   } else if (inbox_.load(std::memory_order_relaxed) != nullptr) {
     DrainInbox();

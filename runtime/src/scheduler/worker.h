@@ -192,6 +192,8 @@ class Worker {
   // True: this worker watches until EndWatch(). One at a time, and only while others are busy.
   bool BeginWatch();
   void EndWatch();
+  // When nobody is idle enough to do it.
+  void WatchOnce();
   // Cells wait here, and the next handler may go on for long: somebody idle looks after them.
   void PassOnWatch();
   // Somebody idle looks after what the running handler, which may go on for long, keeps waiting.
@@ -232,6 +234,7 @@ class Worker {
   std::atomic<bool> idling_{true};  // until its thread runs
   uint64_t poll_at_turn_ = 0;
   uint64_t dispatch_at_turn_ = 0;
+  uint64_t watch_at_turn_ = 0;
   uint32_t poll_every_ = 1;  // turns
   Time polled_at_;
   int clock_mask_ = 0;

@@ -66,6 +66,12 @@ void Worker::EndWatch() {
   scheduler_->watch_.store(Scheduler::Watch::kNobody, std::memory_order_release);
 }
 
+void Worker::WatchOnce() {
+  if (scheduler_->workers().size() == 1 || !BeginWatch()) return;
+  Rescue();
+  EndWatch();
+}
+
 // Whoever wakes watches before it sleeps again.
 void Worker::PassOnWatch() {
   if (scheduler_->HasIdleWorker() &&

@@ -75,6 +75,7 @@ inline constexpr uint64_t kMetricSampleEvery = 64;   // turns of a worker; a pow
 inline constexpr uint64_t kWaitSampleEvery = 256;    // turns; a multiple of the former
 inline constexpr uint64_t kStackSampleEvery = 1024;  // samples of a class, once there are so many
 inline constexpr size_t kMailboxCountMax = 10'000;   // further messages are not counted
+inline constexpr size_t kMailboxSampleMax = 256;     // nor here by the metrics, which walk often
 inline constexpr size_t kDumpActorsMax = 100'000;
 inline constexpr Duration kStopTimeoutDefault = std::chrono::minutes(1);
 inline constexpr size_t kShutdownHooksMax = 1024;
