@@ -6,12 +6,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "posix_semaphore.h"
 #include "quern/quern.h"
 #include "quern/runtime/limits.h"
 #include "quern/testing/fake_clock.h"
@@ -233,7 +233,7 @@ TEST_F(AskAsyncTest, AwaitAnyEndsAtTheSoonestDeadline) {
 TEST_F(AskAsyncTest, AStopCancelsWhatIsAwaited) {
   std::atomic<bool> entered{false};
   std::optional<Status> status;
-  std::binary_semaphore ended{0};
+  PosixSemaphore ended{0};
   runner_.Tell(Perform{[&](Context&) {
     Pending<int> pending = echo_.AskAsync(EchoLater{1, 1h});
     entered = true;

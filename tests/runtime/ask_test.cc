@@ -4,11 +4,11 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "posix_semaphore.h"
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
 
@@ -21,8 +21,8 @@ using namespace std::chrono_literals;
 
 // What the tests tell their actors from outside: gates that a handler blocks its worker on.
 struct Gates {
-  std::binary_semaphore entered{0};
-  std::binary_semaphore leave{0};
+  PosixSemaphore entered{0};
+  PosixSemaphore leave{0};
 };
 
 struct Work {
@@ -33,7 +33,7 @@ struct Block {
 };
 struct Nap {
   Duration how_long;
-  std::binary_semaphore* entered = nullptr;
+  PosixSemaphore* entered = nullptr;
 };
 struct Throw {};
 struct WorkApi : Protocol<int(Work), void(Block), void(Nap), int(Throw)> {};
@@ -58,7 +58,7 @@ struct Worker : Actor<WorkApi> {
 
 struct Relay {
   Duration timeout{};
-  std::binary_semaphore* entered = nullptr;
+  PosixSemaphore* entered = nullptr;
 };
 struct RelayApi : Protocol<int(Relay)> {};
 struct Relayer : Actor<RelayApi> {
@@ -238,7 +238,7 @@ TEST_F(AskTest, AChainLongerThanTheBoundIsRefused) {
 
 TEST_F(AskTest, AStopCancelsAParkedAsk) {
   auto relay = system_.Spawn<Relayer>("relay", worker_).value();
-  std::binary_semaphore entered{0};
+  PosixSemaphore entered{0};
   Asker<StatusOr<int>> asker(&clock_, &system_, [&] { return relay.Ask(Relay{1h, &entered}, 1h); });
   entered.acquire();
 

@@ -7,12 +7,12 @@
 #include <chrono>
 #include <functional>
 #include <optional>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "posix_semaphore.h"
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
 
@@ -38,8 +38,8 @@ struct BankApi : Protocol<int(Withdraw), int(Check), int(Score), int(Ponder), in
 
 // Holds the last of the chain in its handler.
 struct Gate {
-  std::binary_semaphore entered{0};
-  std::binary_semaphore leave{0};
+  PosixSemaphore entered{0};
+  PosixSemaphore leave{0};
 };
 
 struct Bank : Actor<BankApi> {
@@ -208,7 +208,7 @@ TEST_F(CallChainTest, UnawaitedAsksMayLeadOnForEver) {
   constexpr int kHops = 3 * kCallChainMax;
   auto a = Spawn("a");
   std::atomic<int> hops{0};
-  std::binary_semaphore ended{0};
+  PosixSemaphore ended{0};
   std::vector<Pending<int>> kept;  // of one actor's turns alone
   std::function<int(Context&)> hop = [&](Context&) {
     if (++hops == kHops) {

@@ -1,10 +1,10 @@
 #include "quern/runtime/dump.h"
+#include "posix_semaphore.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <semaphore>
 #include <string>
 #include <thread>
 
@@ -22,8 +22,8 @@ using namespace std::chrono_literals;
 
 struct Reserve {};
 struct Hold {
-  std::binary_semaphore* reached;
-  std::binary_semaphore* open;
+  PosixSemaphore* reached;
+  PosixSemaphore* open;
 };
 struct StockApi : Protocol<int(Reserve), void(Hold)> {};
 struct Stock : Actor<StockApi> {
@@ -45,8 +45,8 @@ struct Cart : Actor<CartApi> {
 class DumpTest : public ::testing::Test {
  protected:
   FakeClock clock_;
-  std::binary_semaphore reached_{0};
-  std::binary_semaphore open_{0};
+  PosixSemaphore reached_{0};
+  PosixSemaphore open_{0};
   System system_{SystemOptions{.name = "shop", .workers = 1, .clock = &clock_}};
 };
 

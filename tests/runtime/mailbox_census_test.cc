@@ -1,10 +1,10 @@
 #include "system/mailbox_census.h"
+#include "posix_semaphore.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <semaphore>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,8 +30,8 @@ using namespace std::chrono_literals;
 struct Note {};
 struct Nap {};
 struct Hold {
-  std::binary_semaphore* held;
-  std::binary_semaphore* open;
+  PosixSemaphore* held;
+  PosixSemaphore* open;
 };
 struct Fill {
   int count;
@@ -69,8 +69,8 @@ class MailboxCensusTest : public ::testing::Test {
   }
 
   FakeClock clock_;
-  std::binary_semaphore held_{0};
-  std::binary_semaphore open_{0};
+  PosixSemaphore held_{0};
+  PosixSemaphore open_{0};
   System system_{SystemOptions{.name = "office", .workers = 1, .clock = &clock_}};
 };
 

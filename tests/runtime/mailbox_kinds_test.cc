@@ -1,3 +1,4 @@
+#include "posix_semaphore.h"
 #include "quern/runtime/mailbox.h"
 
 #include <gmock/gmock.h>
@@ -5,7 +6,6 @@
 
 #include <chrono>
 #include <deque>
-#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -27,8 +27,8 @@ using namespace std::chrono_literals;
 
 // Holds its actor in a handler until the test lets it go.
 struct Gate {
-  std::binary_semaphore entered{0};
-  std::binary_semaphore leave{0};
+  PosixSemaphore entered{0};
+  PosixSemaphore leave{0};
 };
 struct Hold {
   Gate* gate;  // the test outlives the actor

@@ -1,10 +1,10 @@
 #include "quern/runtime/offload.h"
+#include "posix_semaphore.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -25,8 +25,8 @@ using namespace std::chrono_literals;
 
 // A door that closes behind nobody: blocks whoever comes until it is opened once for each.
 struct Door {
-  std::counting_semaphore<> reached{0};
-  std::counting_semaphore<> open{0};
+  PosixSemaphore reached{0};
+  PosixSemaphore open{0};
   void Pass() {
     reached.release();
     open.acquire();

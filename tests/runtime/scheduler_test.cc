@@ -6,7 +6,6 @@
 #include <chrono>
 #include <exception>
 #include <latch>
-#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <thread>

@@ -1,4 +1,5 @@
 #include "quern/runtime/shutdown.h"
+#include "posix_semaphore.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +8,6 @@
 
 #include <chrono>
 #include <memory>
-#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -30,8 +30,8 @@ using namespace std::chrono_literals;
 
 struct Ping {};
 struct Hold {
-  std::binary_semaphore* reached;
-  std::binary_semaphore* open;
+  PosixSemaphore* reached;
+  PosixSemaphore* open;
 };
 struct EchoApi : Protocol<int(Ping), void(Hold)> {};
 struct Echo : Actor<EchoApi> {
@@ -168,12 +168,12 @@ TEST_F(ShutdownTest, BadHooksAreRefused) {
 
 TEST_F(ShutdownTest, AStopThatTakesTooLongNamesWhoStillRunsAndCanGoOn) {
   auto echo = system_->Spawn<Echo>("holder").value();
-  std::binary_semaphore reached{0};
-  std::binary_semaphore open{0};
+  PosixSemaphore reached{0};
+  PosixSemaphore open{0};
   echo.Tell(Hold{&reached, &open});
   reached.acquire();
   Status status;
-  std::binary_semaphore done{0};
+  PosixSemaphore done{0};
   std::thread stopper([&] {
     status = system_->StopWithin(kStopTimeoutDefault);
     done.release();

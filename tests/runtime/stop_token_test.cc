@@ -2,11 +2,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "posix_semaphore.h"
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
 
@@ -22,7 +22,7 @@ struct SpinApi : Protocol<int(Spin), int(Doze)> {};
 
 // Holds its worker until the token fires.
 struct Spinner : Actor<SpinApi> {
-  Spinner(std::binary_semaphore* started, Status* seen) : started_(started), seen_(seen) {}
+  Spinner(PosixSemaphore* started, Status* seen) : started_(started), seen_(seen) {}
   StatusOr<int> On(const Spin&, Context& context) {
     const StopToken token = context.stop_token();
     *seen_ = token.status();
@@ -39,7 +39,7 @@ struct Spinner : Actor<SpinApi> {
     *seen_ = token.status();
     return *seen_;
   }
-  std::binary_semaphore* started_;
+  PosixSemaphore* started_;
   Status* seen_;
 };
 
@@ -55,7 +55,7 @@ class StopTokenTest : public ::testing::Test {
  protected:
   FakeClock clock_;
   Status seen_;
-  std::binary_semaphore started_{0};
+  PosixSemaphore started_{0};
   System system_{SystemOptions{.name = "test", .workers = 2, .clock = &clock_}};
   Ref<SpinApi> spinner_ = system_.Spawn<Spinner>("spinner", &started_, &seen_).value();
 };

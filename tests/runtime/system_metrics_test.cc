@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdint>
 #include <future>
-#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -16,6 +15,7 @@
 #include <absl/strings/strip.h>
 
 #include "grain_test_kit.h"
+#include "posix_semaphore.h"
 #include "quern/quern.h"
 #include "quern/runtime/future.h"
 #include "quern/runtime/limits.h"
@@ -67,13 +67,13 @@ constexpr char kBusyClass[] = "quern::{anonymous}::Busy";
 // Holds its worker until it is let go.
 struct HolderApi : Protocol<void(Mark)> {};
 struct Holder : Actor<HolderApi> {
-  Holder(std::binary_semaphore* held, std::binary_semaphore* open) : held_(held), open_(open) {}
+  Holder(PosixSemaphore* held, PosixSemaphore* open) : held_(held), open_(open) {}
   void On(const Mark&) {
     held_->release();
     open_->acquire();
   }
-  std::binary_semaphore* held_;
-  std::binary_semaphore* open_;
+  PosixSemaphore* held_;
+  PosixSemaphore* open_;
 };
 
 struct Relay {
@@ -145,8 +145,8 @@ TEST_P(MailboxWaitTest, CountsFromAMessagesArrival) {
   busy_.Tell(Mark{});  // the sampled turn
   system_.WaitUntilQuiet();
   const HistogramSnapshot before = Distribution(metric_names::kMailboxWaitSeconds);
-  std::binary_semaphore held{0};
-  std::binary_semaphore open{0};
+  PosixSemaphore held{0};
+  PosixSemaphore open{0};
   auto holder = system_.Spawn<Holder>("holder", &held, &open).value();
   holder.Tell(Mark{});
   held.acquire();
@@ -252,8 +252,8 @@ TEST_F(SystemMetricsTest, TimeoutsAreCountedByWhatTheAskedOneDid) {
 }
 
 TEST_F(SystemMetricsTest, ATimeoutWhileTheHandlerRunsIsToldFromOneBeforeItWasSent) {
-  std::binary_semaphore held{0};
-  std::binary_semaphore open{0};
+  PosixSemaphore held{0};
+  PosixSemaphore open{0};
   auto holder = system_.Spawn<Holder>("holder", &held, &open).value();
   auto running = holder.AskAsync(Mark{}, 1ms);
   held.acquire();

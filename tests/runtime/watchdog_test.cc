@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 
 #include <chrono>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "collecting_logger.h"
+#include "posix_semaphore.h"
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
 #include "scheduler/scheduler.h"
@@ -23,25 +23,9 @@ using testing::FakeClock;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-// Of POSIX, not of the standard library: ThreadSanitizer knows that sem_wait() blocks, and lets a
-// signal through there.
-class Semaphore {
- public:
-  Semaphore() { sem_init(&semaphore_, 0, 0); }
-  ~Semaphore() { sem_destroy(&semaphore_); }
-  void Release() { sem_post(&semaphore_); }
-  void Acquire() {
-    while (sem_wait(&semaphore_) != 0) {
-    }
-  }
-
- private:
-  sem_t semaphore_;
-};
-
 struct Hold {
-  Semaphore* reached;
-  Semaphore* open;
+  PosixSemaphore* reached;
+  PosixSemaphore* open;
 };
 // With the thread's signals blocked.
 struct HoldDeaf {
@@ -53,8 +37,8 @@ struct HolderApi : Protocol<void(Hold), void(HoldDeaf), int(Ping), pthread_t(Get
 
 // Not inlined, and found in the stack by its name.
 __attribute__((noinline)) void HoldTheWorkerHere(const Hold& m) {
-  m.reached->Release();
-  m.open->Acquire();
+  m.reached->release();
+  m.open->acquire();
 }
 
 struct Holder : Actor<HolderApi> {
@@ -77,27 +61,27 @@ class FrozenThread {
   explicit FrozenThread(pthread_t thread) {
     struct sigaction action{};
     action.sa_handler = [](int) {
-      frozen.Release();
-      thaw.Acquire();
-      thawed.Release();
+      frozen.release();
+      thaw.acquire();
+      thawed.release();
     };
     sigfillset(&action.sa_mask);
     sigaction(SIGUSR1, &action, &former_);
     pthread_kill(thread, SIGUSR1);
-    frozen.Acquire();
+    frozen.acquire();
   }
   ~FrozenThread() {
-    thaw.Release();
-    thawed.Acquire();
+    thaw.release();
+    thawed.acquire();
     sigaction(SIGUSR1, &former_, nullptr);
   }
   FrozenThread(const FrozenThread&) = delete;
   FrozenThread& operator=(const FrozenThread&) = delete;
 
  private:
-  static inline Semaphore frozen;
-  static inline Semaphore thaw;
-  static inline Semaphore thawed;
+  static inline PosixSemaphore frozen{0};
+  static inline PosixSemaphore thaw{0};
+  static inline PosixSemaphore thawed{0};
   struct sigaction former_{};
 };
 
@@ -105,7 +89,7 @@ class WatchdogTest : public ::testing::Test {
  protected:
   void HoldIt() {
     holder_.Tell(Hold{&reached_, &open_});
-    reached_.Acquire();
+    reached_.acquire();
   }
   // Moves the clock until the watchdog, on its own thread, has seen enough of it.
   WorkerHeld NextReport() {
@@ -124,8 +108,8 @@ class WatchdogTest : public ::testing::Test {
 
   FakeClock clock_;
   CollectingLogger logger_;
-  Semaphore reached_;  // outlive the worker that waits at them
-  Semaphore open_;
+  PosixSemaphore reached_{0};  // outlive the worker that waits at them
+  PosixSemaphore open_{0};
   System system_{SystemOptions{.name = "test", .workers = 1, .clock = &clock_, .logger = &logger_}};
   EventQueue<WorkerHeld> reports_ = system_.events().Subscribe<WorkerHeld>().value();
   Ref<HolderApi> holder_ = system_.Spawn<Holder>("holder").value();
@@ -135,7 +119,7 @@ TEST_F(WatchdogTest, NamesTheActorTheMessageAndTheStack) {
   HoldIt();
 
   const WorkerHeld report = NextReport();
-  open_.Release();
+  open_.release();
 
   EXPECT_EQ(report.path, "/holder");
   EXPECT_THAT(report.message, HasSubstr("Hold"));
@@ -148,10 +132,10 @@ TEST_F(WatchdogTest, NamesTheActorTheMessageAndTheStack) {
 
 TEST_F(WatchdogTest, AThreadThatTakesNoSignalIsReportedWithoutItsStack) {
   holder_.Tell(HoldDeaf{{&reached_, &open_}});
-  reached_.Acquire();
+  reached_.acquire();
 
   const WorkerHeld report = NextReport();
-  open_.Release();
+  open_.release();
 
   EXPECT_EQ(report.worker, 0);
   EXPECT_EQ(report.path, "");
@@ -163,12 +147,12 @@ TEST_F(WatchdogTest, ReportsOnceAnOccurrence) {
   NextReport();
   LetItLook();
   EXPECT_FALSE(reports_.TryNext().has_value());
-  open_.Release();
+  open_.release();
   system_.WaitUntilQuiet();
 
   HoldIt();
   NextReport();
-  open_.Release();
+  open_.release();
 
   EXPECT_FALSE(reports_.TryNext().has_value());
 }

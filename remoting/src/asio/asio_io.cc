@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <semaphore>
 #include <system_error>
 #include <thread>
 #include <unordered_map>
@@ -15,6 +14,7 @@
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
+#include <absl/synchronization/notification.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -127,10 +127,10 @@ class AsioIo::Impl {
       Waiter() = default;
       Waiter(const Waiter&) = delete;
       Waiter& operator=(const Waiter&) = delete;
-      ~Waiter() { done->release(); }
-      std::binary_semaphore* done = nullptr;
+      ~Waiter() { done->Notify(); }
+      absl::Notification* done = nullptr;
     };
-    std::binary_semaphore done(0);
+    absl::Notification done;
     bool ran = false;
     auto waiter = std::make_shared<Waiter>();
     waiter->done = &done;
@@ -138,7 +138,7 @@ class AsioIo::Impl {
       closure();
       ran = true;
     });
-    done.acquire();
+    done.WaitForNotification();
     return ran;
   }
 
