@@ -67,7 +67,7 @@ Scheduler::Scheduler(SystemCore* core, int workers, Clock* clock, StepDriver* dr
 void Scheduler::AddWorker() {
   const size_t index = made_.load(std::memory_order_relaxed);
   workers_[index] = std::make_unique<Worker>(this, static_cast<int>(index), FutexPoller());
-  on_duty_.fetch_add(1, std::memory_order_seq_cst);
+  serving_.fetch_add(1, std::memory_order_seq_cst);
   made_.store(index + 1, std::memory_order_release);
 }
 

@@ -79,7 +79,7 @@ class Scheduler {
   void OnParked();
   bool HasIdleWorker() const { return idle_.load(std::memory_order_relaxed) > 0; }
   bool AllIdle() const {
-    return idle_.load(std::memory_order_seq_cst) >= on_duty_.load(std::memory_order_seq_cst);
+    return idle_.load(std::memory_order_seq_cst) >= serving_.load(std::memory_order_seq_cst);
   }
 
   // Blocks the thread until no worker has anything to do. For tests.
@@ -120,7 +120,7 @@ class Scheduler {
   size_t worker_count_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;  // room for the spare ones: nothing moves
   std::atomic<size_t> made_{0};
-  std::atomic<int> on_duty_{0};
+  std::atomic<int> serving_{0};  // workers on duty that know it
   std::vector<std::thread> threads_;
   std::unique_ptr<Watchdog> watchdog_;
 

@@ -23,6 +23,7 @@ constexpr uint32_t kPollEveryTurnsMax = 32;
 constexpr Duration kPollOften = std::chrono::microseconds(20);  // polls this close become fewer
 constexpr uint32_t kDispatchEveryTurns = 1024;
 constexpr Duration kWatchEvery = std::chrono::milliseconds(2);
+constexpr Duration kWatchGapMax = std::chrono::milliseconds(100);
 constexpr uint64_t kWatchEveryTurns = 1 << 14;  // by one that is busy: half a millisecond or more
 
 void CpuPause() {
@@ -304,7 +305,10 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
       if (left <= Duration::zero()) return;
     }
     PublishCounts();
-    serving_ = on_duty();
+    if (const bool on = on_duty(); on != serving_) {
+      serving_ = on;
+      scheduler_->serving_.fetch_add(on ? 1 : -1, std::memory_order_seq_cst);
+    }
     if (!serving_) {
       RestOffDuty(timeout);
       continue;
@@ -338,7 +342,11 @@ bool Worker::Spin() {
 // While others are busy one of those that sleep looks after them: a handler that does not return
 // would keep what waits behind it.
 void Worker::Sleep(std::optional<Duration> timeout) {
-  if (!BeginWatch()) return Park(timeout);
+  if (!BeginWatch()) {
+    // Whoever watches may find something to do, and not come back.
+    if (!scheduler_->AllIdle()) timeout = std::min(timeout.value_or(kWatchGapMax), kWatchGapMax);
+    return Park(timeout);
+  }
   Park(std::min(timeout.value_or(kWatchEvery), kWatchEvery));
   Rescue();
   EndWatch();

@@ -82,7 +82,6 @@ void Worker::PassOnWatch() {
 
 void Worker::SetOnDuty(bool on) {
   on_duty_.store(on, std::memory_order_seq_cst);
-  scheduler_->on_duty_.fetch_add(on ? 1 : -1, std::memory_order_seq_cst);
   Notify();
 }
 
