@@ -262,6 +262,7 @@ TEST_F(SystemMetricsTest, ATimeoutWhileTheHandlerRunsIsToldFromOneBeforeItWasSen
   EXPECT_TRUE(absl::IsDeadlineExceeded(running.Await()));
   EXPECT_TRUE(absl::IsDeadlineExceeded(AskFuture(busy_, Ping{}, -1ms).get().status()));
   open.release();
+  system_.WaitUntilQuiet();  // the semaphores go first
 
   EXPECT_EQ(Timeouts(), "running 1 not_sent 1 ");
 }
