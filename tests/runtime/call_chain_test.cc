@@ -76,7 +76,8 @@ class CallChainTest : public ::testing::Test {
   Gate gate_;
   std::atomic<bool> asked_{false};
   FakeClock clock_;
-  System system_{{.name = "bank", .workers = 2, .clock = &clock_}};
+  // One worker: of deadlines at the same moment the outermost is seen first.
+  System system_{{.name = "bank", .workers = 1, .clock = &clock_}};
 };
 
 TEST_F(CallChainTest, ATimeoutTellsWhoWaitsForWhomInWhichHandlerAndForHowLong) {
