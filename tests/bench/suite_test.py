@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import select
 import signal
 import stat
 import subprocess
@@ -83,10 +84,10 @@ class RunnerTest(Folder):
         note = self.folder / "grandchild"
         begin = time.monotonic()
         run = self.run_program(f"""
-            import os, time
+            import os, signal
             child = os.fork()
             if child: open({str(note)!r}, "w").write(str(child))
-            time.sleep(60)
+            signal.pause()
         """, limit=1.0)
         self.assertEqual(run.trouble, "hangs: no result within 1 s")
         self.assertLess(time.monotonic() - begin, 20)
@@ -115,7 +116,7 @@ class RunnerTest(Folder):
         spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
         try:
             runner = measure.Runner(20, other_load_max=0.0)
-            run = runner.run("fake", "ping-pong", [str(self.program("fake", f"import time; time.sleep(.5); print('{GOOD}')"))])
+            run = runner.run("fake", "ping-pong", [str(self.program("fake", f"import time\nwhile time.process_time() < .5: pass\nprint('{GOOD}')"))])
         finally:
             spinner.kill()
             spinner.wait()
@@ -124,15 +125,15 @@ class RunnerTest(Folder):
 
 
 def ended(pid):
-    for _ in range(200):
-        try:
-            state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
+    """Waits for it."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], 10)[0])
+    finally:
+        os.close(process)
 
 
 class FakeRunner:
@@ -452,31 +453,33 @@ class MainTest(Folder):
         self.assertNotIn("==>", errors)
 
     def test_an_interrupt_while_a_peer_is_built_leaves_nothing_running(self):
-        note = self.folder / "pid"
+        note = self.pipe()
         self.program("tools/go", f'''
-            import os, time
+            import os, signal
             open({str(note)!r}, "w").write(str(os.getpid()))
-            time.sleep(60)
+            signal.pause()
         ''')
         tools = f"{self.folder / 'tools'}:{os.environ['PATH']}"
         started = self.start("ping-pong", "--systems", "proto-actor", environment={**os.environ, "PATH": tools})
         self.interrupt(started, note)
 
     def test_an_interrupt_leaves_nothing_running(self):
-        note = self.folder / "pid"
-        started = self.start("ping-pong", body=f'import os; open({str(note)!r}, "w").write(str(os.getpid())); time.sleep(60)')
+        note = self.pipe()
+        started = self.start("ping-pong", body=f'import os, signal; open({str(note)!r}, "w").write(str(os.getpid())); signal.pause()')
         self.interrupt(started, note)
 
+    def pipe(self):
+        path = self.folder / "pid"
+        os.mkfifo(path)
+        return path
+
     def interrupt(self, started, note):
-        """Once the program that leaves its process id in `note` runs."""
-        for _ in range(400):
-            if note.exists() and note.read_text():
-                break
-            time.sleep(0.05)
+        """Once the program that says its process id in `note` runs."""
+        pid = int(note.read_text())  # waits for it
         started.send_signal(signal.SIGINT)
         _, errors = started.communicate(timeout=30)
         self.assertEqual(started.returncode, 130, errors)
-        self.assertTrue(ended(int(note.read_text())))
+        self.assertTrue(ended(pid))
 
 
 if __name__ == "__main__":
