@@ -1,5 +1,5 @@
-// What a worker counts on its hottest paths: plain numbers of its own, copied now and then (every
-// few turns, and before it sleeps) to where others may look.
+// What a worker counts on its hottest paths: plain numbers of its own, copied now and then (when a
+// turn is sampled, and before it sleeps) to where others may look.
 //
 //   counts.AskBegun();          // one addition
 //   counts.Publish(parked);     // now and then

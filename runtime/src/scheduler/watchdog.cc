@@ -106,7 +106,8 @@ void Watchdog::Report(const Worker& worker, const ThreadStack& stack, Duration h
                    .stack = stack.text,
                    .at = core_->clock().Now()};
   core_->logger().Log(
-      LogLevel::kWarn, "a handler holds its worker: all actors there wait for it",
+      LogLevel::kWarn,
+      "a handler holds its worker: handlers that wait there and timers stand still",
       {{"actor", event.path},
        {"message", event.message},
        {"worker", event.worker},

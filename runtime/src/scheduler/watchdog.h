@@ -1,4 +1,4 @@
-// Notices a handler that holds its worker: every other actor of that worker stands still until it
+// Notices a handler that holds its worker: what is parked there and the timers stand still until it
 // returns. A thread of its own looks at each worker's beat (it changes with every turn and every
 // switch of fibers) and, once it has stood still for the limit on the system's clock, logs and
 // publishes who holds the worker, with the stack. Once an occurrence. While all of them are held it

@@ -108,7 +108,8 @@ struct GrainDeactivated {
   Time at;
 };
 
-// A handler has not let go of its worker for SystemOptions::watchdog_after: all actors there wait.
+// A handler has not let go of its worker for SystemOptions::watchdog_after: handlers that
+// are parked there, and timers, wait for it.
 struct WorkerHeld {
   std::string path;     // "" when nobody's turn was running
   std::string message;  // "" in a hook
