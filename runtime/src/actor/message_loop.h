@@ -13,7 +13,7 @@
 #include <exception>
 #include <utility>
 
-#include <boost/context/detail/exception.hpp>
+#include <boost/context/fiber.hpp>
 
 #include "actor/mailbox_cell.h"
 #include "quern/runtime/context.h"

@@ -1,6 +1,6 @@
 #include "grain/filtered_call.h"
 
-#include <boost/context/detail/exception.hpp>
+#include <boost/context/fiber.hpp>
 
 #include <exception>
 #include <string>
