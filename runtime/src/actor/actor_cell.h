@@ -50,7 +50,6 @@ class ActorCell final : public MailboxCell {
   static StatusOr<CellPtr<ActorCell>> Spawn(ActorCell* parent, const SpawnRequest& request);
 
   std::string Path() const override;
-  MailboxCell* chained_mailbox() override { return TakesChains() ? this : nullptr; }
   void RequestStop() override { Signal(kStopSignal); }
   Status Request(LifeOrder order) override;
   void Dispose() noexcept override;

@@ -52,6 +52,15 @@ Status Cell::Request(LifeOrder) {
       Path(), " is not an actor of this process: it cannot be restarted or suspended"));
 }
 
+void Cell::PostChain(MailboxNode* first, MailboxNode* last) {
+  last->next.store(nullptr, std::memory_order_relaxed);
+  for (MailboxNode* node = first; node != nullptr;) {
+    auto* envelope = static_cast<Envelope*>(node);
+    node = node->next.load(std::memory_order_relaxed);
+    Post(envelope);
+  }
+}
+
 void ReleaseChain(Turn& turn) { CallChain::Release(std::exchange(turn.inner_chain, nullptr)); }
 
 MailboxCell::MailboxCell(SystemCore* core, uint64_t id)
@@ -86,6 +95,10 @@ Delivery MailboxCell::Post(Envelope* envelope) {
       return Delivery::kStopped;
     }
   }
+  return Put(envelope);
+}
+
+Delivery MailboxCell::Put(Envelope* envelope) {
   if (gate_.load(std::memory_order_acquire) != 0) return PostAtGate(envelope);
   envelope->flags |= Envelope::kQueued;
   if (mailbox_.Push(envelope)) Wake();

@@ -74,10 +74,9 @@ class MailboxCell : public Cell {
   // holds this cell can never be answered: kStopped, FAILED_PRECONDITION, ask_cycle.
   Delivery Post(Envelope* envelope) final;
 
-  // Tells from one sender, linked in their order. As Post() for each. Thread-safe.
-  void PostChain(MailboxNode* first, MailboxNode* last);
+  void PostChain(MailboxNode* first, MailboxNode* last) final;
   // A message goes straight into the mailbox, for now.
-  bool TakesChains() const { return gate_.load(std::memory_order_acquire) == 0; }
+  bool TakesChains() const final { return gate_.load(std::memory_order_acquire) == 0; }
 
   // A tell of the runtime's own, which no bound of a chosen mailbox may refuse. A closed cell drops
   // it in silence. Thread-safe.
@@ -261,6 +260,9 @@ class MailboxCell : public Cell {
 
   // Messages are waiting. On the cell's own turn.
   bool HasMessages() const;
+
+  // Post() without a look at who asks whom.
+  Delivery Put(Envelope* envelope);
 
   // Ends the envelope as one that nobody here handles: a dead letter, an ask FAILED_PRECONDITION.
   void RefuseUnhandled(Envelope* envelope);

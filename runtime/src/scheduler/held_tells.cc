@@ -2,21 +2,18 @@
 
 #include <utility>
 
-#include "actor/mailbox_cell.h"
-
 namespace quern::internal {
 
 Delivery HeldTells::TellAgain(Cell* to, Envelope* envelope) {
-  MailboxCell* mailbox = to->chained_mailbox();
-  if (mailbox == nullptr) {
+  if (!to->TakesChains()) {
     if (target_.load(std::memory_order_relaxed) != nullptr) Push();
     return to->Post(envelope);
   }
   {
     BiasedLockHolder lock(lock_);
     if (target_.load(std::memory_order_relaxed) == nullptr) {
-      mailbox->AddRef();
-      target_.store(mailbox, std::memory_order_relaxed);
+      to->AddRef();
+      target_.store(to, std::memory_order_relaxed);
       first_ = envelope;
       held_ = 0;
     } else {
@@ -30,7 +27,7 @@ Delivery HeldTells::TellAgain(Cell* to, Envelope* envelope) {
 }
 
 HeldTells::Chain HeldTells::TakeLocked() {
-  return {CellPtr<MailboxCell>::Adopt(target_.exchange(nullptr, std::memory_order_relaxed)),
+  return {CellPtr<Cell>::Adopt(target_.exchange(nullptr, std::memory_order_relaxed)),
           std::exchange(first_, nullptr), std::exchange(last_, nullptr)};
 }
 
@@ -40,14 +37,14 @@ void HeldTells::Push() {
     BiasedLockHolder lock(lock_);
     chain = TakeLocked();
   }
-  if (chain.mailbox) chain.mailbox->PostChain(chain.first, chain.last);
+  if (chain.target) chain.target->PostChain(chain.first, chain.last);
 }
 
 bool HeldTells::PushForOwner() {
   if (target_.load(std::memory_order_relaxed) == nullptr || !lock_.TryLockOther()) return false;
   // Inside the lock: what the owner tells meanwhile must not overtake.
   const Chain chain = TakeLocked();
-  if (chain.mailbox) chain.mailbox->PostChain(chain.first, chain.last);
+  if (chain.target) chain.target->PostChain(chain.first, chain.last);
   lock_.UnlockOther();
   return chain.first != nullptr;
 }

@@ -18,8 +18,6 @@
 
 namespace quern::internal {
 
-class MailboxCell;
-
 class HeldTells {
  public:
   // From inside a turn of the worker that owns this.
@@ -48,7 +46,7 @@ class HeldTells {
   static constexpr int kHeldMax = 64;
 
   struct Chain {
-    CellPtr<MailboxCell> mailbox;
+    CellPtr<Cell> target;
     MailboxNode* first = nullptr;
     MailboxNode* last = nullptr;
   };
@@ -60,8 +58,8 @@ class HeldTells {
   const Cell* to_ = nullptr;  // told last; to compare alone
   int told_ = 0;
   int held_ = 0;
-  BiasedLock lock_;                            // of what follows: the owner's
-  std::atomic<MailboxCell*> target_{nullptr};  // counted while messages are held
+  BiasedLock lock_;                     // of what follows: the owner's
+  std::atomic<Cell*> target_{nullptr};  // counted while messages are held
   MailboxNode* first_ = nullptr;
   MailboxNode* last_ = nullptr;
 };

@@ -35,8 +35,10 @@ class Cell {
   // Thread-safe, never suspends.
   virtual Delivery Post(Envelope* envelope) = 0;
 
-  // The mailbox that may be given several messages at once. Null: each goes through Post().
-  virtual MailboxCell* chained_mailbox() { return nullptr; }
+  // Several tells at once are worth it, for now. Thread-safe.
+  virtual bool TakesChains() const { return false; }
+  // Tells from one sender, linked in their order. As Post() for each. Thread-safe.
+  virtual void PostChain(MailboxNode* first, MailboxNode* last);
 
   // "/parent/child" of an actor, "kind/key" of a grain, the address of a remote actor. Thread-safe.
   virtual std::string Path() const = 0;
