@@ -1,13 +1,16 @@
-// Grains that come and go at random under load: nothing is lost, doubled or reordered, and nothing
-// of a grain ever runs beside another part of it.
+// Grains that come and go at random under load, told by threads that look them up for every message
+// and by threads and actors that share a few Refs: nothing is lost, doubled or reordered, and
+// nothing of a grain ever runs beside another part of it.
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -170,11 +173,17 @@ struct Sent {
   int unanswered = 0;
 };
 
-Sent SendAll(System& system, uint32_t sender, uint64_t seed) {
+// `kept`: empty, or a Ref to each grain, which others use as well.
+Sent SendAll(System& system, const std::vector<Ref<StormApi>>& kept, uint32_t sender,
+             uint64_t seed) {
   std::mt19937_64 random(seed * 100 + sender);
   Sent sent;
+  size_t chosen = 0;
   for (uint32_t n = 0; n < kMessages; ++n) {
-    const Ref<StormApi> grain = system.Grain<StormApi>(std::to_string(random() % kGrains));
+    // Often the same one: what an actor tells one target again and again is sent together.
+    if (kept.empty() || random() % 8 == 0) chosen = random() % kGrains;
+    const Ref<StormApi> grain =
+        kept.empty() ? system.Grain<StormApi>(std::to_string(chosen)) : kept[chosen];
     const uint64_t dice = random() % 100;
     const Deed deed = dice < 60   ? Deed::kNothing
                       : dice < 75 ? Deed::kLeave
@@ -196,15 +205,26 @@ Sent SendAll(System& system, uint32_t sender, uint64_t seed) {
   return sent;
 }
 
+struct Send {
+  std::function<void()> all;
+};
+struct SenderApi : Protocol<void(Send)> {};
+struct Sender : Actor<SenderApi> {
+  void On(const Send& m) { m.all(); }
+};
+
+enum class Senders : uint8_t { kThreads, kThreadsAndActors };
+
 struct Storming {
   uint64_t seed;
   Reentrancy reentrancy;
+  Senders senders = Senders::kThreads;
 };
 
 class GrainStressTest : public ::testing::TestWithParam<Storming> {};
 
 TEST_P(GrainStressTest, NothingIsLostDoubledReorderedOrRunBesideAnother) {
-  const auto [seed, reentrancy] = GetParam();
+  const auto [seed, reentrancy, who] = GetParam();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Board board(reentrancy == Reentrancy::kAllowAll);
   ManualClock clock;
@@ -215,12 +235,21 @@ TEST_P(GrainStressTest, NothingIsLostDoubledReorderedOrRunBesideAnother) {
 
   std::vector<Sent> sent(kSenders);
   std::atomic<uint32_t> done{0};
+  std::vector<Ref<StormApi>> kept;
+  for (uint32_t g = 0; who == Senders::kThreadsAndActors && g < kGrains; ++g) {
+    kept.push_back(system.Grain<StormApi>(std::to_string(g)));
+  }
   std::vector<std::thread> senders;
   for (uint32_t s = 0; s < kSenders; ++s) {
-    senders.emplace_back([&, s, seed = seed] {
-      sent[s] = SendAll(system, s, seed);
+    std::function<void()> send = [&, s, seed = seed] {
+      sent[s] = SendAll(system, kept, s, seed);
       done.fetch_add(1);
-    });
+    };
+    if (!kept.empty() && s != 0) {
+      system.Spawn<Sender>("sender-" + std::to_string(s)).value().Tell(Send{std::move(send)});
+    } else {
+      senders.emplace_back(std::move(send));
+    }
   }
   while (done.load() < kSenders) {  // sleepers and idle grains live by this clock
     clock.Advance(milliseconds(1));
@@ -250,6 +279,10 @@ std::vector<Storming> Storms() {
   std::vector<Storming> storms;
   for (uint64_t seed = 1; seed <= 6; ++seed) storms.push_back({seed, Reentrancy::kOff});
   for (uint64_t seed = 1; seed <= 6; ++seed) storms.push_back({seed, Reentrancy::kAllowAll});
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    storms.push_back({seed, Reentrancy::kOff, Senders::kThreadsAndActors});
+    storms.push_back({seed, Reentrancy::kAllowAll, Senders::kThreadsAndActors});
+  }
   return storms;
 }
 

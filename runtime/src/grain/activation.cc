@@ -5,12 +5,15 @@
 
 #include <absl/strings/cord.h>
 
+#include "actor/call_chain.h"
 #include "actor/message_loop.h"
 #include "actor/reentry.h"
 #include "grain/activation_limit.h"
 #include "grain/filtered_call.h"
+#include "grain/grain_host.h"
 #include "grain/idle_timer.h"
 #include "grain/store_call.h"
+#include "grain/visits.h"
 #include "mailbox/envelope_extra.h"
 #include "quern/runtime/event_stream.h"
 #include "quern/runtime/lifecycle_events.h"
@@ -103,6 +106,37 @@ std::optional<Delivery> Activation::Offer(Envelope* envelope) {
   return delivery;
 }
 
+bool Activation::TakesVisits() const {
+  return kind_->options.filters.empty() && chosen_mailbox() == nullptr;
+}
+
+bool Activation::Admit(Envelope* envelope) {
+  const CallChain* chain = envelope->is_ask() ? envelope->ask().chain : nullptr;
+  if (chain != nullptr && chain->Contains(*this)) return false;
+  if (!CountIn(1)) return false;
+  Put(envelope);
+  return true;
+}
+
+bool Activation::AdmitChain(MailboxNode* first, MailboxNode* last) {
+  uint64_t messages = 1;
+  for (const MailboxNode* node = first; node != last; ++messages) {
+    node = node->next.load(std::memory_order_relaxed);
+  }
+  if (!CountIn(messages)) return false;
+  PostChain(first, last);
+  return true;
+}
+
+// Whoever closes it either is seen here, or sees the visit.
+bool Activation::CountIn(uint64_t messages) {
+  if (!TakesOffers()) return false;
+  const uint64_t accepted = messages * kOfferAccepted;
+  if ((offers_.fetch_add(accepted, std::memory_order_acq_rel) & kOfferClosed) == 0) return true;
+  offers_.fetch_sub(accepted, std::memory_order_relaxed);
+  return false;
+}
+
 void Activation::LeaveOffer(uint64_t accepted) {
   const uint64_t old = offers_.fetch_add(accepted - 1, std::memory_order_release);
   if ((old & kOfferMask) == (kOfferClosed | 1)) offers_.notify_all();
@@ -115,6 +149,7 @@ void Activation::CloseOffers() {
     offers_.wait(offers, std::memory_order_acquire);
     offers = offers_.load(std::memory_order_acquire);
   }
+  core().grain_host().visits().AwaitNone(this);
 }
 
 void Activation::RequestEnd(Status why) {
@@ -207,11 +242,13 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
   }
   const Thunk thunk = kind_->type.handlers->Find(*envelope);
   if (thunk == nullptr) {
-    DropEnvelope(envelope, absl::NotFoundError(kind_->kind + " knows no such message"));
+    DropEnvelope(envelope, UnknownMessage());
     NoteHandled(!tick);
     return After::kGoOn;
   }
-  const Status ran = Handle(turn, envelope, thunk, tick);
+  const bool plain = tick || kind_->options.filters.empty();
+  const Status ran = plain ? RunMessage(turn, envelope, thunk, instance_.self)
+                           : RunFiltered(turn, envelope, thunk);
   NoteHandled(!tick);
   if (!tick || kind_->options.ticks_keep_active) {
     ran_message_ = true;
@@ -222,12 +259,8 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
   return After::kGoOn;
 }
 
-Status Activation::Handle(Turn& turn, Envelope* envelope, Thunk thunk, bool tick) {
-  const GrainFilters& filters = kind_->options.filters;
-  if (filters.empty() || tick) [[likely]] {
-    return RunMessage(turn, envelope, thunk, instance_.self);
-  }
-  FilteredCall call(filters, id_, thunk, instance_.self, core());
+Status Activation::RunFiltered(Turn& turn, Envelope* envelope, Thunk thunk) {
+  FilteredCall call(kind_->options.filters, id_, thunk, instance_.self, core());
   (void)RunMessage(turn, envelope, &FilteredCall::Run, &call);
   return call.outcome();
 }
@@ -336,7 +369,7 @@ After Activation::End(Turn& turn, Status why) {
     // A tick ends with the activation that it was for: it would only bring the grain back.
     if (IsTick(*envelope)) {
       DropEnvelope(envelope, absl::OkStatus());
-    } else {
+    } else if (Label(envelope)) {
       unhandled.push_back(envelope);
     }
   });

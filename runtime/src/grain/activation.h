@@ -78,6 +78,16 @@ class Activation final : public MailboxCell {
   // Takes the message; nothing when the grain is on its way out: the message is untouched.
   std::optional<Delivery> Offer(Envelope* envelope);
 
+  // The same from inside a Visit, of a kind that TakesVisits(). False: it is on its way out, or
+  // waits for who asks here; the message is untouched.
+  bool Admit(Envelope* envelope);
+  // All of them or none; tells from one sender.
+  bool AdmitChain(MailboxNode* first, MailboxNode* last);
+  // Nobody but its mailbox has a say in what it takes, and that takes everything.
+  bool TakesVisits() const;
+  // Not on its way out.
+  bool TakesOffers() const { return (offers_.load(std::memory_order_relaxed) & kOfferClosed) == 0; }
+
   // Ends the activation once the handlers that have begun have returned.
   void RequestEnd(Status why);
 
@@ -130,7 +140,8 @@ class Activation final : public MailboxCell {
  private:
   static constexpr uint32_t kBeginSignal = kOwnSignals;
   static constexpr uint32_t kEndSignal = kOwnSignals << 1;
-  // offers_: senders inside in the low 31 bits, then "closed", then how many were accepted.
+  // offers_: senders inside, visits apart, in the low 31 bits, then "closed", then how many were
+  // accepted.
   static constexpr uint64_t kOfferClosed = 1u << 31;
   static constexpr uint64_t kOfferMask = (uint64_t{1} << 32) - 1;
   static constexpr uint64_t kOfferAccepted = uint64_t{1} << 32;
@@ -145,11 +156,12 @@ class Activation final : public MailboxCell {
   Status MakeGrain(Turn& turn);
   Status ClaimState();
   void WatchIdleness(Turn& turn);
-  Status Handle(Turn& turn, Envelope* envelope, Thunk thunk, bool tick);
+  Status RunFiltered(Turn& turn, Envelope* envelope, Thunk thunk);
   void PublishEnd() const;
   void NoteHandled(bool counted);
   After End(Turn& turn, Status why);
   void CloseOffers();
+  bool CountIn(uint64_t messages);
 
   // leaving.cc
   // What somebody asked for.
@@ -158,6 +170,9 @@ class Activation final : public MailboxCell {
   After EndAlone(Turn& turn, Status why);
   bool MayWait(Turn& turn, Envelope* envelope);
   void LetIn(Turn& turn, Envelope* envelope);
+  // Makes a Message of what is not handled here. False: it cannot be one, and has been ended.
+  bool Label(Envelope* envelope);
+  Status UnknownMessage() const;
 
   void LeaveOffer(uint64_t accepted);
   bool IsIdle(const Turn& turn) const;

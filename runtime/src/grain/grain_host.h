@@ -20,7 +20,9 @@
 
 namespace quern::internal {
 
+class Shortcut;
 class SystemCore;
+class Visits;
 
 // Thread-safe; nothing blocks or suspends except Stop(). For the contracts see network_port.h.
 class GrainHost {
@@ -32,8 +34,12 @@ class GrainHost {
   virtual Status Host(const GrainType& type, GrainOptions options) = 0;
 
   // A grain's message when no Router is installed: activates it here (under local epochs that rise)
-  // when it is not there yet. Answers NOT_FOUND when the kind is not hosted.
-  virtual Delivery RouteLocal(const GrainId& id, Message message) = 0;
+  // when it is not there yet; when it is, leads `shortcut` to it. Answers NOT_FOUND when the kind
+  // is not hosted.
+  virtual Delivery RouteLocal(const GrainId& id, Message message, Shortcut& shortcut) = 0;
+
+  // Of activations, by the workers of this system.
+  virtual Visits& visits() = 0;
 
   virtual std::vector<std::string> HostedKinds() const = 0;
   // Null: the kind is not hosted here.

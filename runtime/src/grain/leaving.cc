@@ -69,4 +69,26 @@ void Activation::LetIn(Turn& turn, Envelope* envelope) {
   for (size_t i = first.size(); i > 0; --i) PushFront(first[i - 1]);
 }
 
+// What came straight into the mailbox has told nothing of itself. Who sent it is known as the id of
+// a cell alone: it was sent while there was no other process to tell.
+bool Activation::Label(Envelope* envelope) {
+  if (FindExtra(*envelope) != nullptr) return true;
+  const WireEntry* wire = kind_->type.wire->Find(*envelope);
+  if (wire == nullptr) {
+    DropEnvelope(envelope, UnknownMessage());
+    return false;
+  }
+  EnvelopeExtra& extra = ExtraOf(*envelope);
+  extra.wire = wire;
+  extra.HoldCore(&core());
+  extra.target = Path();
+  const CallChain* chain = envelope->is_ask() ? envelope->ask().chain : nullptr;
+  if (chain != nullptr) extra.call_chain = chain->Paths();
+  return true;
+}
+
+Status Activation::UnknownMessage() const {
+  return absl::NotFoundError(kind_->kind + " knows no such message");
+}
+
 }  // namespace quern::internal

@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "actor/call_chain.h"
+#include "grain/shortcut.h"
 #include "quern/runtime/check.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/logger.h"
+#include "scheduler/scheduler.h"
 #include "scheduler/step_driver.h"
 #include "system/system_core.h"
 
@@ -112,6 +114,7 @@ std::unique_ptr<GrainHost> NewGrainHost(SystemCore& core) {
 // to accept one that it has seen.
 LocalGrainHost::LocalGrainHost(SystemCore& core)
     : core_(core),
+      visits_(core.scheduler().worker_count() + kSpareWorkersMax),
       pools_(core, *this),
       ended_(kEndedEpochsMax),
       local_epochs_(static_cast<uint64_t>(core.clock().WallNow().time_since_epoch().count())),
@@ -201,7 +204,7 @@ StatusOr<LocalGrainHost::Entry*> LocalGrainHost::Begin(Shard& shard, const Grain
   return &entry;
 }
 
-Delivery LocalGrainHost::RouteLocal(const GrainId& id, Message message) {
+Delivery LocalGrainHost::RouteLocal(const GrainId& id, Message message, Shortcut& shortcut) {
   if (const GrainKind* stateless = FindStateless(id.kind); stateless != nullptr) [[unlikely]] {
     return pools_.Route(*stateless, id, std::move(message));
   }
@@ -240,6 +243,7 @@ Delivery LocalGrainHost::RouteLocal(const GrainId& id, Message message) {
     }
     if (const std::optional<Delivery> taken = activation->Offer(message.get())) {
       std::move(message).release();
+      shortcut.LeadTo(std::move(activation));
       return *taken;
     }
     // It began to deactivate meanwhile: look again.

@@ -21,6 +21,7 @@
 #include "grain/activation_table.h"
 #include "grain/epoch_guard.h"
 #include "grain/grain_host.h"
+#include "grain/visits.h"
 #include "grain/worker_pools.h"
 
 namespace quern::internal {
@@ -33,7 +34,8 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
   LocalGrainHost& operator=(const LocalGrainHost&) = delete;
 
   Status Host(const GrainType& type, GrainOptions options) override;
-  Delivery RouteLocal(const GrainId& id, Message message) override;
+  Delivery RouteLocal(const GrainId& id, Message message, Shortcut& shortcut) override;
+  Visits& visits() override { return visits_; }
   std::vector<std::string> HostedKinds() const override;
   const WireTable* WireTableOf(std::string_view kind) const override;
   bool IsStateless(std::string_view kind) const override;
@@ -78,6 +80,7 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
 
   SystemCore& core_;
   ActivationTable table_;
+  Visits visits_;
   WorkerPools pools_;
   std::atomic<bool> has_pools_{false};  // a kind with stateless workers is hosted
   EpochGuard ended_;                    // the last epoch of each grain that was here

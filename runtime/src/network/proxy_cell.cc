@@ -48,7 +48,17 @@ Delivery ProxyCell::Post(Envelope* envelope) {
 }
 
 GrainProxyCell::GrainProxyCell(SystemCore* core, const WireTable* wire, GrainId id)
-    : ProxyCell(core, wire), id_(std::move(id)), valid_(id_.Validate()) {}
+    : ProxyCell(core, wire), id_(std::move(id)), valid_(id_.Validate()), shortcut_(*core) {}
+
+Delivery GrainProxyCell::Post(Envelope* envelope) {
+  if (shortcut_.Post(envelope)) [[likely]]
+    return Delivery::kAccepted;
+  return ProxyCell::Post(envelope);
+}
+
+void GrainProxyCell::PostChain(MailboxNode* first, MailboxNode* last) {
+  if (!shortcut_.PostChain(first, last)) Cell::PostChain(first, last);
+}
 
 Delivery GrainProxyCell::Route(Message message) {
   if (!valid_.ok()) {
@@ -62,7 +72,7 @@ Delivery GrainProxyCell::Route(Message message) {
       return Delivery::kUnreachable;
     }
   }
-  return system_core()->RouteGrain(id_, std::move(message));
+  return system_core()->RouteGrain(id_, std::move(message), shortcut_);
 }
 
 Delivery RemoteActorCell::Route(Message message) {

@@ -1,11 +1,13 @@
 // What stands behind the Ref of a grain or of an actor on another node: it gives each message its
-// wire form, its sender's stamp and its call chain as paths, and hands it to the router.
+// wire form, its sender's stamp and its call chain as paths, and hands it to the router. A grain
+// that was reached in this process before needs none of that (grain/shortcut.h).
 
 #ifndef QUERN_RUNTIME_SRC_NETWORK_PROXY_CELL_H_
 #define QUERN_RUNTIME_SRC_NETWORK_PROXY_CELL_H_
 
 #include <string>
 
+#include "grain/shortcut.h"
 #include "quern/runtime/grain_id.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/wire_table.h"
@@ -18,7 +20,7 @@ class SystemCore;
 
 class ProxyCell : public Cell {
  public:
-  Delivery Post(Envelope* envelope) final;
+  Delivery Post(Envelope* envelope) override;
   SystemCore* system_core() const final { return core_; }
 
  protected:
@@ -36,6 +38,9 @@ class ProxyCell : public Cell {
 class GrainProxyCell final : public ProxyCell {
  public:
   GrainProxyCell(SystemCore* core, const WireTable* wire, GrainId id);
+  Delivery Post(Envelope* envelope) override;
+  bool TakesChains() const override { return shortcut_.open(); }
+  void PostChain(MailboxNode* first, MailboxNode* last) override;
   std::string Path() const override { return id_.ToString(); }
   const GrainId& grain_id() const { return id_; }
 
@@ -44,6 +49,7 @@ class GrainProxyCell final : public ProxyCell {
 
   const GrainId id_;
   const Status valid_;
+  Shortcut shortcut_;
 };
 
 class RemoteActorCell final : public ProxyCell {

@@ -184,7 +184,7 @@ Status SystemCore::WaitUntilStopping() {
   return failure_;
 }
 
-Delivery SystemCore::RouteGrain(const GrainId& id, Message message) {
+Delivery SystemCore::RouteGrain(const GrainId& id, Message message, Shortcut& shortcut) {
   if (stopping()) {
     std::move(message).Fail(absl::UnavailableError(id.ToString() + ": the system is stopping"));
     return Delivery::kStopped;
@@ -193,7 +193,7 @@ Delivery SystemCore::RouteGrain(const GrainId& id, Message message) {
   const bool here = router == nullptr || (stateless_kinds_.load(std::memory_order_acquire) &&
                                           grain_host_->IsStateless(id.kind));
   if (!here) return router->RouteGrain(id, std::move(message));
-  return grain_host_->RouteLocal(id, std::move(message));
+  return grain_host_->RouteLocal(id, std::move(message), shortcut);
 }
 
 }  // namespace quern::internal

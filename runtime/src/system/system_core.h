@@ -37,6 +37,7 @@ class GrainHost;
 class MailboxCensus;
 class OffloadPool;
 class Scheduler;
+class Shortcut;
 class Waiter;
 class EpochGuard;
 
@@ -99,8 +100,8 @@ class SystemCore {
   const AskCounts& asks() const { return asks_; }
 
   // Where a grain's message goes: the router, or without one, or when its kind has stateless
-  // workers here, the local host.
-  Delivery RouteGrain(const GrainId& id, Message message);
+  // workers here, the local host, which leads `shortcut` to what it finds.
+  Delivery RouteGrain(const GrainId& id, Message message, Shortcut& shortcut);
 
   // From now on the grain host is asked before the router.
   void NoteStatelessKind() { stateless_kinds_.store(true, std::memory_order_release); }
