@@ -111,6 +111,7 @@ EXCEPTIONS = (
     Exception_("random", "runtime/src/base/random.cc", "the production Random"),
     Exception_("thread", "runtime/src/scheduler/", "the workers"),
     Exception_("thread_local", "runtime/src/scheduler/", "the worker pointer"),
+    Exception_("thread_local", "runtime/src/mailbox/thread_blocks.cc", "blocks of threads that are no workers: any will do"),
     Exception_("detach", "runtime/src/scheduler/worker.cc", "runner fibers; Run() counts and joins them"),
     Exception_("clock", "runtime/src/scheduler/worker.cc", "limits that Boost's own primitives set"),
     Exception_("throw", "runtime/src/mailbox/magazine.cc", "out of memory, as operator new says it"),

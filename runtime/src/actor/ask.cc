@@ -12,8 +12,10 @@
 #include "actor/reentry.h"
 #include "actor/turn.h"
 #include "mailbox/envelope_extra.h"
+#include "mailbox/thread_blocks.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/limits.h"
+#include "scheduler/scheduler.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
 #include "system/system_core.h"
@@ -84,12 +86,18 @@ bool SendAndWait(Turn* turn, Envelope* envelope, void* slot, const AnswerWait& w
   return true;
 }
 
+// Workers free what a thread sends: some of it comes back to it here.
+void TakeBlocksBack(const Cell& cell) {
+  ThreadBlocks::Refill(cell.system_core()->scheduler().depot());
+}
+
 // No worker counts for it.
 bool SendFromThread(Envelope* envelope, void* slot, const AnswerWait& wait, Status* status) {
   AskCounts& counts = wait.target->system_core()->asks();
   counts.Begun();
   const bool answered = SendAndWait(nullptr, envelope, slot, wait, status);
   counts.Ended();
+  TakeBlocksBack(*wait.target);
   return answered;
 }
 
@@ -102,7 +110,11 @@ Delivery PostTell(Cell* cell, Envelope* envelope) {
   }
   Worker* worker = Worker::Current();
   const Turn* turn = worker == nullptr ? nullptr : worker->turn();
-  if (turn == nullptr) return cell->Post(envelope);
+  if (turn == nullptr) {
+    const Delivery delivery = cell->Post(envelope);
+    if (worker == nullptr) TakeBlocksBack(*cell);
+    return delivery;
+  }
   envelope->sender_id = turn->cell->id();
   return worker->tells().Tell(cell, envelope);
 }

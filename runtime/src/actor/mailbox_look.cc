@@ -90,7 +90,7 @@ bool MailboxCell::TakeTimed() {
 // With a stamp in front of it.
 void MailboxCell::PushStamped(Envelope* envelope) {
   if (!TakeTimed()) return PushNode(envelope);
-  Envelope* stamp = AllocateStamp(core_->clock().Now());
+  Envelope* stamp = AllocateStamp(core_->clock().Now(), *envelope);
   stamp->next.store(envelope, std::memory_order_relaxed);
   if (mailbox_.Push(stamp, envelope)) Wake();
 }

@@ -19,12 +19,13 @@ size_t BlockSize(size_t message_bytes, bool ask) {
   return sizeof(Envelope) + padded + (ask ? sizeof(AskBlock) : 0);
 }
 
-Envelope* NewEnvelope(size_t bytes) {
-  const uint8_t block_class = BlockClassFor(bytes);
+Envelope* NewEnvelope(size_t bytes, uint8_t block_class) {
   auto* envelope = ::new (AllocateBlock(bytes, block_class)) Envelope;
   envelope->size_class = block_class;
   return envelope;
 }
+
+Envelope* NewEnvelope(size_t bytes) { return NewEnvelope(bytes, BlockClassFor(bytes)); }
 
 void FreeBlockOf(Envelope* envelope) { FreeBlockMemory(envelope, envelope->size_class); }
 
@@ -113,8 +114,11 @@ void EnvelopeExtra::HoldCore(SystemCore* holder) {
 
 Envelope* AllocateNudge() { return NewEnvelope(sizeof(Envelope)); }
 
-Envelope* AllocateStamp(Time now) {
-  Envelope* stamp = AllocateNudge();
+Envelope* AllocateStamp(Time now, const Envelope& message) {
+  // A thread that is no worker gets back blocks of the sizes that it sends.
+  const bool pooled = message.size_class < kBlockClasses;
+  Envelope* stamp =
+      pooled ? NewEnvelope(BlockBytes(message.size_class), message.size_class) : AllocateNudge();
   stamp->flags = Envelope::kStamp;
   stamp->sender_id = static_cast<uint64_t>(now.time_since_epoch().count());
   return stamp;

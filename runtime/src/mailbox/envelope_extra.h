@@ -66,8 +66,8 @@ void DropDeferral(Envelope* envelope);
 
 // An envelope that carries nothing and only makes a turn happen.
 Envelope* AllocateNudge();
-// One that waits in the mailbox as the message behind it does, from `now` on.
-Envelope* AllocateStamp(Time now);
+// One that waits in the mailbox as `message` behind it does, from `now` on.
+Envelope* AllocateStamp(Time now, const Envelope& message);
 Time TimeOfStamp(const Envelope& stamp);
 
 }  // namespace quern::internal

@@ -5,13 +5,10 @@
 #include <utility>
 
 namespace quern::internal {
-namespace {
 
 void FreeAll(Magazine magazine) {
-  while (magazine.top != nullptr) std::free(std::exchange(magazine.top, magazine.top->next));
+  while (magazine.top != nullptr) std::free(magazine.Pop());
 }
-
-}  // namespace
 
 MagazineDepot::~MagazineDepot() {
   for (auto& magazines : full_) {
@@ -25,6 +22,7 @@ Magazine MagazineDepot::Take(uint8_t block_class) {
   if (full.empty()) return {};
   Magazine magazine = full.back();
   full.pop_back();
+  count_[block_class].store(full.size(), std::memory_order_relaxed);
   return magazine;
 }
 
@@ -34,6 +32,7 @@ void MagazineDepot::Give(uint8_t block_class, Magazine magazine) {
     auto& full = full_[block_class];
     if (full.size() < kDepotMagazinesMax) {
       full.push_back(magazine);
+      count_[block_class].store(full.size(), std::memory_order_relaxed);
       return;
     }
   }

@@ -6,8 +6,10 @@
 #ifndef QUERN_RUNTIME_SRC_MAILBOX_MAGAZINE_H_
 #define QUERN_RUNTIME_SRC_MAILBOX_MAGAZINE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
@@ -33,7 +35,20 @@ struct FreeBlock {
 struct Magazine {
   FreeBlock* top = nullptr;
   size_t count = 0;
+
+  // Not of an empty one.
+  void* Pop() {
+    --count;
+    return std::exchange(top, top->next);
+  }
+  void Push(void* memory) {
+    auto* block = static_cast<FreeBlock*>(memory);
+    block->next = std::exchange(top, block);
+    ++count;
+  }
 };
+
+void FreeAll(Magazine magazine);
 
 // Full magazines of all workers. Thread-safe.
 class MagazineDepot {
@@ -45,12 +60,17 @@ class MagazineDepot {
 
   // An empty magazine when there is none.
   Magazine Take(uint8_t block_class);
+  // A hint.
+  bool Has(uint8_t block_class) const {
+    return count_[block_class].load(std::memory_order_relaxed) != 0;
+  }
   // Beyond kDepotMagazinesMax the blocks are freed.
   void Give(uint8_t block_class, Magazine full);
 
  private:
   absl::Mutex mutex_;
   std::vector<Magazine> full_[kBlockClasses] ABSL_GUARDED_BY(mutex_);
+  std::atomic<size_t> count_[kBlockClasses] = {};  // written under the lock
 };
 
 // Owner only: one worker.
@@ -64,19 +84,13 @@ class BlockCache {
   void* Allocate(uint8_t block_class) {
     Magazine& loaded = loaded_[block_class];
     if (loaded.top == nullptr && !Refill(block_class)) return NewBlock(block_class);
-    FreeBlock* block = loaded.top;
-    loaded.top = block->next;
-    --loaded.count;
-    return block;
+    return loaded.Pop();
   }
 
   void Free(void* memory, uint8_t block_class) {
     Magazine& loaded = loaded_[block_class];
     if (loaded.count == kMagazineEnvelopes) Drain(block_class);
-    auto* block = static_cast<FreeBlock*>(memory);
-    block->next = loaded.top;
-    loaded.top = block;
-    ++loaded.count;
+    loaded.Push(memory);
   }
 
  private:

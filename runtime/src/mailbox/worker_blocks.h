@@ -1,4 +1,4 @@
-// Blocks from the calling worker's cache, else from malloc.
+// Blocks from the calling worker's cache or what another thread holds, else from malloc.
 
 #ifndef QUERN_RUNTIME_SRC_MAILBOX_WORKER_BLOCKS_H_
 #define QUERN_RUNTIME_SRC_MAILBOX_WORKER_BLOCKS_H_
@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "mailbox/magazine.h"
+#include "mailbox/thread_blocks.h"
 #include "scheduler/worker.h"
 
 namespace quern::internal {
@@ -18,7 +19,7 @@ inline void* AllocateBlock(size_t bytes, uint8_t block_class) {
   if (block_class < kBlockClasses) {
     Worker* worker = Worker::Current();
     if (worker != nullptr) return worker->blocks().Allocate(block_class);
-    return MallocOrThrow(BlockBytes(block_class));
+    return ThreadBlocks::Allocate(block_class);
   }
 #endif
   (void)block_class;
@@ -32,6 +33,7 @@ inline void FreeBlockMemory(void* memory, uint8_t block_class) {
       worker->blocks().Free(memory, block_class);
       return;
     }
+    return ThreadBlocks::Free(memory, block_class);
   }
 #endif
   (void)block_class;

@@ -1,0 +1,61 @@
+#include "mailbox/thread_blocks.h"
+
+#include <cstddef>
+#include <cstdlib>
+#include <utility>
+
+namespace quern::internal {
+namespace {
+
+constexpr size_t kBlocksOfAnAsk = 2;  // the message, and the stamp in front of it
+
+// Without a destructor: other objects of an ending thread may still send.
+struct Held {
+  Magazine magazines[kBlockClasses];
+  bool ending = false;
+};
+constinit thread_local Held held;
+
+struct FreesAtEnd {
+  FreesAtEnd() = default;
+  FreesAtEnd(const FreesAtEnd&) = delete;
+  FreesAtEnd& operator=(const FreesAtEnd&) = delete;
+  ~FreesAtEnd() {
+    held.ending = true;
+    for (Magazine& magazine : held.magazines) FreeAll(std::exchange(magazine, {}));
+  }
+};
+
+void NoteEnd() {
+  static thread_local FreesAtEnd at_end;
+  (void)at_end;
+}
+
+}  // namespace
+
+void* ThreadBlocks::Allocate(uint8_t block_class) {
+  Magazine& magazine = held.magazines[block_class];
+  return magazine.top == nullptr ? MallocOrThrow(BlockBytes(block_class)) : magazine.Pop();
+}
+
+void ThreadBlocks::Free(void* memory, uint8_t block_class) {
+  Magazine& magazine = held.magazines[block_class];
+  if (held.ending || magazine.count >= kMagazineEnvelopes) return std::free(memory);
+  if (magazine.top == nullptr) NoteEnd();
+  magazine.Push(memory);
+}
+
+void ThreadBlocks::Refill(MagazineDepot& depot) {
+  if (held.ending) return;
+  for (uint8_t i = 0; i < kBlockClasses; ++i) {
+    Magazine& magazine = held.magazines[i];
+    if (magazine.count >= kBlocksOfAnAsk || !depot.Has(i)) continue;
+    NoteEnd();
+    Magazine left = std::exchange(magazine, depot.Take(i));
+    while (left.top != nullptr) magazine.Push(left.Pop());
+  }
+}
+
+size_t ThreadBlocks::Count(uint8_t block_class) { return held.magazines[block_class].count; }
+
+}  // namespace quern::internal
