@@ -230,5 +230,20 @@ TEST(MagazineTest, ADepotThatIsFullFreesTheRest) {
   for (const internal::Magazine& magazine : kept) depot.Give(0, magazine);
 }
 
+TEST(MagazineTest, ADepotTrimsAfterABurstAndNotDuringIt) {
+  internal::MagazineDepot depot;
+  const auto give = [&](size_t magazines) {
+    for (size_t i = 0; i < magazines; ++i) depot.Give(0, {});
+  };
+  give(kDepotMagazinesMax + kTrimMagazines - 1);
+  EXPECT_FALSE(depot.TrimAfterBurst());
+  EXPECT_FALSE(depot.TrimAfterBurst()) << "that few are not worth it";
+
+  give(1);
+  EXPECT_FALSE(depot.TrimAfterBurst()) << "more may come";
+  EXPECT_TRUE(depot.TrimAfterBurst());
+  EXPECT_FALSE(depot.TrimAfterBurst());
+}
+
 }  // namespace
 }  // namespace quern

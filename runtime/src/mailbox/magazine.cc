@@ -1,5 +1,7 @@
 #include "mailbox/magazine.h"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <new>
 #include <utility>
@@ -37,6 +39,16 @@ void MagazineDepot::Give(uint8_t block_class, Magazine magazine) {
     }
   }
   FreeAll(magazine);
+  freed_.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool MagazineDepot::TrimAfterBurst() {
+  const uint64_t freed = freed_.load(std::memory_order_relaxed);
+  const bool goes_on = std::exchange(freed_seen_, freed) != freed;
+  if (goes_on || freed - freed_trimmed_ < kTrimMagazines) return false;
+  freed_trimmed_ = freed;
+  malloc_trim(0);
+  return true;
 }
 
 void* MallocOrThrow(size_t bytes) {

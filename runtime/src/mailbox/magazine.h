@@ -67,10 +67,19 @@ class MagazineDepot {
   // Beyond kDepotMagazinesMax the blocks are freed.
   void Give(uint8_t block_class, Magazine full);
 
+  // Called now and then, by one thread: when kTrimMagazines or more have been freed, and none since
+  // the last call, malloc gives the kernel back what they leave empty. It would keep small blocks
+  // for good. True: it has done so.
+  bool TrimAfterBurst();
+
  private:
   absl::Mutex mutex_;
   std::vector<Magazine> full_[kBlockClasses] ABSL_GUARDED_BY(mutex_);
   std::atomic<size_t> count_[kBlockClasses] = {};  // written under the lock
+  std::atomic<uint64_t> freed_{0};                 // magazines
+  // Of the thread that trims.
+  uint64_t freed_seen_ = 0;
+  uint64_t freed_trimmed_ = 0;
 };
 
 // Owner only: one worker.

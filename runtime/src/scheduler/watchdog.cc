@@ -83,6 +83,7 @@ void Watchdog::Look() {
   // A spare one that is held as well counts: it needs another one.
   const size_t count = core_->scheduler().worker_count();
   core_->scheduler().KeepSpares(held < count ? 0 : static_cast<int>(held - count + 1));
+  core_->scheduler().depot().TrimAfterBurst();
   looks_.fetch_add(1, std::memory_order_release);
 }
 

@@ -2,7 +2,8 @@
 // returns. A thread of its own looks at each worker's beat (it changes with every turn and every
 // switch of fibers) and, once it has stood still for the limit on the system's clock, logs and
 // publishes who holds the worker, with the stack. Once an occurrence. While all of them are held it
-// has spare ones take over what waits in their queues.
+// has spare ones take over what waits in their queues. The same thread gives memory back to the
+// kernel after a burst of messages: that takes a while, and here nobody waits for it.
 
 #ifndef QUERN_RUNTIME_SRC_SCHEDULER_WATCHDOG_H_
 #define QUERN_RUNTIME_SRC_SCHEDULER_WATCHDOG_H_

@@ -66,6 +66,7 @@ inline constexpr int kActivateTriesMax = 100;
 inline constexpr Duration kActivateTimeoutDefault = std::chrono::seconds(10);
 inline constexpr size_t kMagazineEnvelopes = 256;  // a size class of a worker
 inline constexpr size_t kDepotMagazinesMax = 64;   // a size class, shared by the workers
+inline constexpr size_t kTrimMagazines = 256;      // freed: then the kernel gets memory back
 inline constexpr size_t kWorkersMax = 256;
 inline constexpr size_t kStealCellsMax = 16;   // actors that an idle worker takes from another
 inline constexpr size_t kSpareWorkersMax = 4;  // on duty while handlers hold all the others
