@@ -19,6 +19,7 @@
 #include "grain_test_kit.h"
 #include "posix_semaphore.h"
 #include "quern/quern.h"
+#include "scheduler/biased_lock.h"
 #include "scheduler/worker.h"
 
 namespace quern::testing {
@@ -105,6 +106,7 @@ class GrainShortcutTest : public ::testing::Test {
   Journal& journal() { return scene_.journal; }
 
   Scene scene_;
+  PosixSemaphore gone_{0};  // outlives the workers that wait at it
   ManualClock clock_;
   KeepingRouter router_;
   std::unique_ptr<System> system_ =
@@ -147,6 +149,29 @@ TEST_F(GrainShortcutTest, WhatMeetsAGrainOnItsWayOutIsHandledByTheNextInOrder) {
   EXPECT_EQ(journal().Text(),
             Numbers(0, 10) + ", deactivated OK, destroyed, made, activated, " + Numbers(10, 100));
   EXPECT_EQ(system_->dead_letters(), 0u);
+}
+
+TEST_F(GrainShortcutTest, WhatWasHeldWhileItsGrainWentIsHandledByTheNextInOrder) {
+  scene_.on_deactivate = [&](const Status&) { gone_.release(); };
+  Run([&](Context&) {
+    grain_.Tell(Leave{});
+    for (int i = 0; i < 20; ++i) grain_.Tell(Note{std::to_string(i)});
+    gone_.acquire();  // holds the worker; the last tells have not been pushed yet
+  });
+  journal().Await(24);
+
+  EXPECT_EQ(journal().Text(), "deactivated OK, destroyed, made, activated, " + Numbers(0, 20));
+}
+
+TEST_F(GrainShortcutTest, WhatAHandlerThatDoesNotComeBackHasToldIsHandled) {
+  if (!internal::BiasedLock::Available()) GTEST_SKIP() << "this kernel has no membarrier";
+  doer_.Tell(Do{[&](Context&) {
+    for (int i = 0; i < 20; ++i) grain_.Tell(Note{std::to_string(i)});
+    gone_.acquire();
+  }});
+
+  EXPECT_EQ(journal().Await(20), Numbers(0, 20));
+  gone_.release();
 }
 
 TEST_F(GrainShortcutTest, AnAskThatMeetsAGrainOnItsWayOutIsAnsweredByTheNext) {
