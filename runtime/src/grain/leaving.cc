@@ -80,10 +80,7 @@ bool Activation::Label(Envelope* envelope) {
   }
   EnvelopeExtra& extra = ExtraOf(*envelope);
   extra.wire = wire;
-  extra.HoldCore(&core());
-  extra.target = Path();
-  const CallChain* chain = envelope->is_ask() ? envelope->ask().chain : nullptr;
-  if (chain != nullptr) extra.call_chain = chain->Paths();
+  extra.target = CellPtr<Cell>::Share(this);
   return true;
 }
 

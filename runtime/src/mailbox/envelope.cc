@@ -103,13 +103,22 @@ Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, bool
 void FreeEnvelope(Envelope* envelope) { FreeBlockOf(envelope); }
 
 EnvelopeExtra::~EnvelopeExtra() {
-  if (core != nullptr) core->Release();
+  if (core_ != nullptr) core_->Release();
 }
 
-void EnvelopeExtra::HoldCore(SystemCore* holder) {
-  holder->AddRef();
-  if (core != nullptr) core->Release();  // it came from a peer and goes to another
-  core = holder;
+void EnvelopeExtra::ComesTo(SystemCore* system, std::string_view kind) {
+  system->AddRef();
+  core_ = system;
+  kind_ = kind;
+}
+
+void* EnvelopeExtra::operator new(size_t bytes) {
+  return AllocateBlock(bytes, BlockClassFor(bytes));
+}
+
+// Not inlined: the compiler would take the free() in it for one too many.
+[[gnu::noinline]] void EnvelopeExtra::operator delete(void* memory, size_t bytes) {
+  FreeBlockMemory(memory, BlockClassFor(bytes));
 }
 
 Envelope* AllocateNudge() { return NewEnvelope(sizeof(Envelope)); }

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/envelope.h"
 #include "quern/runtime/internal/wire_table.h"
 #include "quern/runtime/network_port.h"
@@ -25,17 +27,29 @@ class EnvelopeExtra {
   EnvelopeExtra(const EnvelopeExtra&) = delete;
   EnvelopeExtra& operator=(const EnvelopeExtra&) = delete;
 
-  void HoldCore(SystemCore* holder);
+  // Of a message that came from a peer: keeps the system, and names what it is for.
+  void ComesTo(SystemCore* system, std::string_view kind);
+
+  // Of a message that a network layer may hold.
+  SystemCore& core() const { return target ? *target->system_core() : *core_; }
+  std::string TargetName() const { return target ? target->Path() : kind_; }
+
+  // One a message that leaves for another node: from the worker's magazines.
+  static void* operator new(size_t bytes);
+  static void operator delete(void* memory, size_t bytes);
 
   SenderStamp sender;
   const WireEntry* wire = nullptr;      // how the message and its reply are encoded
-  SystemCore* core = nullptr;           // counted; of a message that a network layer may hold
-  std::string target;                   // for the dead letters
-  std::vector<std::string> call_chain;  // as paths, filled in when it leaves or came from a peer
+  CellPtr<Cell> target;                 // of a message that was sent here; keeps the system
+  std::vector<std::string> call_chain;  // as paths; see Message::call_chain()
   std::shared_ptr<TickMark> tick;       // of a timer that waits for this tick's end
   bool is_tick = false;
   int crashes = 0;  // of handlers, by this message (Supervisor::SkipAfter)
   std::shared_ptr<std::atomic<int64_t>> load;  // of a routee: one less when the message has ended
+
+ private:
+  SystemCore* core_ = nullptr;  // counted
+  std::string kind_;
 };
 
 // The envelope's extra block, made if there is none; keeps the sender's id.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actor/call_chain.h"
 #include "actor/dead_letters.h"
 #include "grain/epoch_guard.h"
 #include "mailbox/envelope_extra.h"
@@ -39,7 +40,13 @@ Time Message::deadline() const { return envelope_->deadline(); }
 
 const SenderStamp& Message::sender() const { return Extra(envelope_).sender; }
 
-const std::vector<std::string>& Message::call_chain() const { return Extra(envelope_).call_chain; }
+// Those of a peer stand there; those of this process are written down when somebody wants them.
+const std::vector<std::string>& Message::call_chain() const {
+  std::vector<std::string>& paths = envelope_->extra->call_chain;
+  const internal::CallChain* chain = envelope_->is_ask() ? envelope_->ask().chain : nullptr;
+  if (paths.empty() && chain != nullptr) paths = chain->Paths();
+  return paths;
+}
 
 void Message::Encode(std::string* out) const {
   Extra(envelope_).wire->encode(envelope_->message(), out);
@@ -48,7 +55,7 @@ void Message::Encode(std::string* out) const {
 void Message::Complete(std::string_view encoded_reply, const SenderStamp& from) && {
   Envelope* envelope = std::move(*this).release();
   if (envelope->is_ask()) {
-    Status fresh = Extra(envelope).core->sender_epochs().Check(from);
+    Status fresh = Extra(envelope).core().sender_epochs().Check(from);
     if (!fresh.ok()) {
       internal::DropEnvelope(envelope, std::move(fresh));
       return;
@@ -63,12 +70,12 @@ void Message::Complete(std::string_view encoded_reply, const SenderStamp& from) 
 
 void Message::Fail(Status status) && {
   Envelope* envelope = std::move(*this).release();
-  if (!envelope->is_ask() && !Extra(envelope).core->stopping()) {
-    Extra(envelope).core->dead_letters().Add({.reason = DeadLetterReasonOf(status),
-                                              .target = Extra(envelope).target,
-                                              .message = envelope->signature->message_name,
-                                              .sender_id = SenderIdOf(*envelope),
-                                              .why = std::string(status.message())});
+  if (!envelope->is_ask() && !Extra(envelope).core().stopping()) {
+    Extra(envelope).core().dead_letters().Add({.reason = DeadLetterReasonOf(status),
+                                               .target = Extra(envelope).TargetName(),
+                                               .message = envelope->signature->message_name,
+                                               .sender_id = SenderIdOf(*envelope),
+                                               .why = std::string(status.message())});
   }
   internal::DropEnvelope(envelope, std::move(status));
 }

@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "actor/call_chain.h"
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
 #include "grain/filtered_call.h"
@@ -22,9 +21,6 @@ void StampEnvelope(Envelope& envelope, const WireEntry* wire) {
   EnvelopeExtra& extra = ExtraOf(envelope);
   extra.wire = wire;
   if (Turn* turn = CurrentTurn(); turn != nullptr) turn->cell->FillSender(&extra.sender);
-  if (envelope.is_ask() && envelope.ask().chain != nullptr) {
-    extra.call_chain = envelope.ask().chain->Paths();
-  }
 }
 
 }  // namespace
@@ -42,8 +38,7 @@ Delivery ProxyCell::Post(Envelope* envelope) {
     return Delivery::kStopped;
   }
   StampEnvelope(*envelope, wire_->Find(*envelope));
-  envelope->extra->HoldCore(core_);
-  envelope->extra->target = Path();
+  envelope->extra->target = CellPtr<Cell>::Share(this);
   return Route(Message(envelope));
 }
 

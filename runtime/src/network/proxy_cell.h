@@ -1,6 +1,6 @@
 // What stands behind the Ref of a grain or of an actor on another node: it gives each message its
-// wire form, its sender's stamp and its call chain as paths, and hands it to the router. A grain
-// that was reached in this process before needs none of that (grain/shortcut.h).
+// wire form and its sender's stamp, and hands it to the router. A grain that was reached in this
+// process before needs none of that (grain/shortcut.h).
 
 #ifndef QUERN_RUNTIME_SRC_NETWORK_PROXY_CELL_H_
 #define QUERN_RUNTIME_SRC_NETWORK_PROXY_CELL_H_

@@ -84,8 +84,7 @@ StatusOr<Message> SystemNetworkPort::Decode(InboundMessage inbound) {
   EnvelopeExtra& extra = ExtraOf(*envelope);
   extra.sender = std::move(inbound.sender);
   extra.wire = entry;
-  extra.HoldCore(core_);
-  extra.target = std::string(inbound.kind);
+  extra.ComesTo(core_, inbound.kind);
   if (ask) {
     AskBlock& block = envelope->ask();
     block.deadline = inbound.deadline;
