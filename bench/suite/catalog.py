@@ -80,6 +80,11 @@ ROWS = (
     Row("ask", "sequential ask from an actor, p50", "ns", figure="p50_ns", target=Target(spreading=0.4, by_hand=0.7)),
     Row("ask", "sequential ask from an actor, p99.9", "ns", figure="p999_ns", target=Target(spreading=1)),
     Row("ask-thread", "ask from a plain thread", "asks/s", target=Target(spreading=1.2)),
+    Row("ask-load-10", "ask at 10 % of the peak, p99.9", "ns", figure="p999_ns", target=Target(spreading=1)),
+    Row("ask-load-50", "ask at 50 % of the peak, p99.9", "ns", figure="p999_ns", target=Target(spreading=1)),
+    Row("ask-load-80", "ask at 80 % of the peak, p99.9", "ns", figure="p999_ns", target=Target(spreading=1)),
+    Row("fairness", "wait beside busy pairs, longest", "ms", figure="max_ms", target=Target(at_most=10), scales=False),
+    Row("fairness", "wait beside busy pairs, p99.9", "ms", figure="p999_ms", scales=False),
     Row("grain-tell-1", "grain tell, one grain", "messages/s", target=Target(spreading=10, only=("goakt",))),
     Row("grain-tell-256", "grain tell, over 256", "messages/s", target=Target(spreading=10, only=("goakt",))),
     Row("grain-ask", "grain ask", "asks/s", target=Target(spreading=5, only=("goakt",))),
@@ -105,6 +110,40 @@ RATIOS = (
     Ratio("grain ask: cost of a plain actor's", "grain-ask", "ask", 1.3),
 )
 
+
+@dataclass(frozen=True)
+class Feature:
+    """The same workload with and without something, in turns."""
+
+    title: str
+    plain: str
+    with_it: str
+    used: bool = False   # by these actors; else it is only there
+
+
+FEATURES = (
+    Feature("passivation after a minute", "features-tell", "features-tell-passivation"),
+    Feature("a stash", "features-tell", "features-tell-stash"),
+    Feature("reentrancy", "features-tell", "features-tell-reentrant", used=True),
+    Feature("the watchdog", "features-tell", "features-tell-watchdog"),
+    Feature("a timer of an hour", "features-tell", "features-tell-timer"),
+    Feature("death watch", "features-tell", "features-tell-watched"),
+    Feature("a subscriber of events", "features-tell", "features-tell-events"),
+    Feature("metrics read 100 times a second", "features-tell", "features-tell-metrics"),
+    Feature("the target looked up by name", "features-tell", "features-tell-by-name", used=True),
+    Feature("asks: reentrancy", "features-ask", "features-ask-reentrant", used=True),
+    Feature("asks: a bound of those in flight", "features-ask", "features-ask-counted", used=True),
+    Feature("asks: 8 others wait for the asker", "features-ask", "features-ask-chain", used=True),
+)
+
+# Workloads that are compared with one another take turns, as systems do.
+GROUPS = tuple((plain, *(feature.with_it for feature in FEATURES if feature.plain == plain))
+               for plain in dict.fromkeys(feature.plain for feature in FEATURES))
+
+# Asks by a schedule: (workload, load in words).
+LOADS = (("ask-load-10", "10 %"), ("ask-load-50", "50 %"), ("ask-load-80", "80 %"))
+QUANTILES = (("p50_ns", "p50"), ("p99_ns", "p99"), ("p999_ns", "p99.9"), ("max_ns", "longest"))
+
 # What else Quern's program has and the table of targets has not.
 OWN_UNITS = {"spawn": "actors/s"}
 
@@ -112,6 +151,17 @@ OWN_UNITS = {"spawn": "actors/s"}
 def target_workloads():
     """In order, without repetition."""
     return list(dict.fromkeys(row.name for row in ROWS))
+
+
+def grouped(workloads):
+    """The same names, those of a group together as a tuple."""
+    found = []
+    for name in workloads:
+        group = next((group for group in GROUPS if name in group), None)
+        entry = name if group is None else tuple(other for other in group if other in workloads)
+        if entry not in found:
+            found.append(entry)
+    return found
 
 
 def rows_of(workload):

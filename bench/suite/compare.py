@@ -23,11 +23,19 @@ class Change:
 
     @property
     def verdict(self):
-        if not self.enough:
-            return "too few runs"
-        if self.probability >= SIGNIFICANT or abs(self.better) < CHANGE_MIN:
-            return "noise"
-        return "better" if self.better > 0 else "WORSE"
+        return _verdict(self.better, self.probability, self.enough)
+
+
+def _verdict(better, probability, enough):
+    if not enough:
+        return "too few runs"
+    if probability >= SIGNIFICANT or abs(better) < CHANGE_MIN:
+        return "noise"
+    return "better" if better > 0 else "WORSE"
+
+
+def verdict_of(better, probability, old_values, new_values):
+    return _verdict(better, probability, can_tell(len(old_values), len(new_values)))
 
 
 def can_tell(old, new):

@@ -13,6 +13,7 @@ import argparse
 import datetime
 import pathlib
 import signal
+import json
 import subprocess
 import sys
 import time
@@ -99,7 +100,10 @@ def plan_for(all_systems, chosen, arguments, seconds):
     at_hand = [system for system in all_systems if not system.missing]
     quern, floor = at_hand[0], at_hand[1]
     workloads = []
-    for name in chosen:
+    for name in catalog.grouped(chosen):
+        if not isinstance(name, str):
+            workloads.append((name, [quern]))
+            continue
         peers_name = next((row.peers_workload for row in catalog.rows_of(name)), None)
         beside = [system for system in at_hand[2:] if peers_name == name and name in system.sizes]
         workloads.append((name, [quern, *beside]))
@@ -188,7 +192,8 @@ def report(results, arguments):
     (arguments.out / "report.html").write_text(page.render(results, standings))
     if arguments.write:
         (ROOT / "bench" / "RESULTS.md").write_text(written.render(results, standings))
-    for rows in (tables.target_table(standings), tables.ratio_table(results), tables.peer_table(results, standings),
+    for rows in (tables.target_table(standings), tables.ratio_table(results), tables.feature_table(results),
+                 tables.latency_table(results), tables.peer_table(results, standings),
                  tables.own_table(results), tables.floor_table(results)):
         if len(rows) > 1:
             say("\n" + tables.aligned(rows))

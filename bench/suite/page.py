@@ -4,6 +4,7 @@ import html
 import re
 
 import catalog
+import fingerprint
 import plot
 import tables
 from figures import readable
@@ -27,6 +28,8 @@ svg { width: 100%; max-width: 760px; height: auto; font: 12px system-ui, sans-se
 .label, .value, .mark-label { fill: var(--ink); } .mark-label { fill: var(--soft); }
 .bar { fill: var(--peer); } .bar.quern { fill: var(--quern); } .bar.hand { fill: var(--hand); }
 .bar.recorded { fill: var(--recorded); } .spread { stroke: var(--ink); stroke-width: 1.5; }
+.line { fill: none; stroke: var(--peer); stroke-width: 2; } .line.quern { stroke: var(--quern); }
+.dot { fill: var(--peer); } .dot.quern { fill: var(--quern); } .axis { stroke: var(--line); }
 .mark { stroke: var(--soft); stroke-dasharray: 4 3; } .mark.floor { stroke: var(--floor); }
 """
 
@@ -41,6 +44,14 @@ def render(results, standings):
                      "mailbox and a virtual handler makes on this machine.")
     if len(ratios := tables.ratio_table(results)) > 1:
         body += _section("", ratios)
+    if len(features := tables.feature_table(results)) > 1:
+        body += _section("What features cost", features, "The same two actors with and without something around them, in turns. "
+                         "What is not marked as used has nothing to do with their messages, and should cost them nothing.")
+    if len(latencies := tables.latency_table(results)) > 1:
+        body += _section("Latency under load", latencies, "Asks are fired by a schedule that does not wait for the answers, at a "
+                         "share of the peak that the same process measured first; each counts from the moment at which it "
+                         "should have been fired.")
+        body += [_latencies(results, load, text) for load, text in catalog.LOADS]
     body.append("<h2>Side by side</h2>")
     body += [_picture(results, standing) for standing in standings]
     body += _section("Everybody", tables.peer_table(results, standings))
@@ -51,6 +62,10 @@ def render(results, standings):
     if results.micro:
         body += _section("Micro cases", tables.micro_table(results))
     body += ["<h2>Systems</h2>", *_systems(results)]
+    return _page(title, body)
+
+
+def _page(title, body):
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
             f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>\n<body>\n'
             + "\n".join(body) + "\n</body></html>\n")
@@ -90,6 +105,24 @@ def _picture(results, standing):
     less = "" if standing.row.more_is_better else ' <span class="soft">(less is better)</span>'
     verdict = f'<span class="{standing.verdict}">{standing.verdict}</span>'
     return f"<h3>{html.escape(standing.row.title)}: {verdict}{less}</h3>{plot.bars(standing.row.unit, drawn, marks)}{notes}"
+
+
+def _latencies(results, load, text):
+    lines = []
+    for system in results.systems:
+        cells = [results.cell(catalog.Row(load, "", "ns", figure=figure), system["name"]).value
+                 for figure, _ in catalog.QUANTILES]
+        if all(value is not None for value in cells):
+            lines.append((system["title"], cells, "quern" if system["name"] == "quern" else "peer"))
+    names = [quantile for _, quantile in catalog.QUANTILES]
+    return f"<h3>at {html.escape(text)} of the peak</h3>{plot.lines('ns', names, lines)}" if lines else ""
+
+
+def render_soak(found, machine):
+    body = ["<h1>Quern under sustained load</h1>", f'<p class="soft">{html.escape(fingerprint.in_words(machine))}</p>',
+            f"<p>{html.escape(found.verdict)}</p>", plot.course("MiB", found.seconds(), found.mebibytes()),
+            *_section("What was done", found.table())]
+    return _page("Quern under sustained load", body)
 
 
 def _systems(results):

@@ -1,4 +1,5 @@
 """The order of runs: for each workload A B C A B C, until every cell has enough kept runs or its time is over.
+Workloads of a group are compared with one another, and take turns too.
 
 A cell is one system with one workload. Systems that crash, hang or miscount twice are not run again: their row says so.
 """
@@ -17,7 +18,7 @@ GIVES_UP_WAITING_AFTER = 4  # runs in a row for which waiting did not help
 
 @dataclass
 class Plan:
-    workloads: list                 # of (workload, systems)
+    workloads: list                 # of (workload, or a tuple of them, systems)
     seconds: float                  # for all of it
     rounds: int = catalog.ROUNDS
     attempts: int = catalog.ATTEMPTS
@@ -73,14 +74,16 @@ class Schedule:
         """Every Run, kept or not."""
         runs = []
         end = self._begin + self._plan.seconds
-        for index, (workload, systems) in enumerate(self._plan.workloads):
-            left = len(self._plan.workloads) - index
+        groups = [((names,) if isinstance(names, str) else names, systems) for names, systems in self._plan.workloads]
+        for index, (names, systems) in enumerate(groups):
+            left = sum(len(others) for others, _ in groups[index:])
             # What others leave over may be used, but not all of it by one.
-            share = max(0.0, end - self._clock()) / left
-            cells = [Cell(system, workload) for system in systems]
+            share = max(0.0, end - self._clock()) * len(names) / left
+            cells = [Cell(system, name) for name in names for system in systems]
             self._run_cells(cells, index, min(end, self._clock() + 2 * share))
             runs += [run for cell in cells for run in cell.runs]
-            self._say_cells(workload, cells)
+            for name in names:
+                self._say_cells(name, [cell for cell in cells if cell.workload == name])
         return runs
 
     def _run_cells(self, cells, index, end):

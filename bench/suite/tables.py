@@ -1,6 +1,8 @@
 """The tables, as text: for the terminal and for RESULTS.md."""
 
 import catalog
+import compare
+import figures
 import fingerprint
 import targets
 from figures import readable
@@ -64,6 +66,35 @@ def ratio_table(results):
     rows = [["Quern against itself", "times", "at most", "verdict"]]
     return rows + [[ratio.title, f"{ratio.reached:.2f}", f"{ratio.at_most:g}", ratio.verdict]
                    for ratio in targets.own_ratios(results)]
+
+
+def feature_table(results):
+    """What each costs a message."""
+    rows = [["feature", "without", "with", "ns a message more", "by", "p", ""]]
+    for feature in catalog.FEATURES:
+        plain, with_it = (results.cell(catalog.own_row(name), "quern", name) for name in (feature.plain, feature.with_it))
+        if plain.value is None or with_it.value is None:
+            continue
+        more = 1e9 / with_it.value - 1e9 / plain.value
+        probability = figures.mann_whitney(plain.values, with_it.values)
+        verdict = compare.verdict_of(with_it.value / plain.value - 1, probability, plain.values, with_it.values)
+        rows.append([feature.title + (" (used)" if feature.used else ""), cell_text(plain), cell_text(with_it), f"{more:+.1f}",
+                     f"{plain.value / with_it.value - 1:+.1%}", f"{probability:.3f}",
+                     {"WORSE": "costs", "noise": "nothing", "better": "nothing"}.get(verdict, verdict)])
+    return rows
+
+
+def latency_table(results):
+    """Asks by a schedule, a column a system."""
+    loads = [(name, text) for name, text in catalog.LOADS if name in results.workloads_of("quern")]
+    names = [system["name"] for system in results.systems
+             if any(name in results.workloads_of(system["name"]) for name, _ in loads)]
+    rows = [["ask at a share of the peak, ns", *(results.title_of(name) for name in names)]]
+    for load, text in loads:
+        for figure, quantile in (*catalog.QUANTILES, ("peak", "peak, asks/s")):
+            row = catalog.Row(load, "", "ns", figure=figure)
+            rows.append([f"{text}, {quantile}", *(cell_text(results.cell(row, name)) for name in names)])
+    return rows
 
 
 def peer_table(results, standings):

@@ -12,6 +12,8 @@ counted where it was received. How to read a row: [bench/README.md](README.md).
 def render(results, standings):
     parts = [HEAD, "\n".join(tables.machine_lines(results)), tables.disturbed_line(results)]
     for title, rows in (("Targets", tables.target_table(standings)), ("", tables.ratio_table(results)),
+                        ("What features cost", tables.feature_table(results)),
+                        ("Latency under load", tables.latency_table(results)),
                         ("Everybody", tables.peer_table(results, standings)),
                         ("Cores busy, and memory", tables.cost_table(results, standings)),
                         ("All of Quern's workloads", tables.own_table(results)),

@@ -49,6 +49,11 @@ Outcome IdleActors(const Setup& setup);
 Outcome Ask(const Setup& setup);
 Outcome AskThread(const Setup& setup);
 
+// Questions by a schedule, at so much of the peak.
+Outcome AskLoad10(const Setup& setup);
+Outcome AskLoad50(const Setup& setup);
+Outcome AskLoad80(const Setup& setup);
+
 // Grains, and plain actors in their place.
 Outcome ActorTell1(const Setup& setup);
 Outcome ActorTell256(const Setup& setup);
@@ -97,6 +102,23 @@ Outcome MailboxPriority(const Setup& setup);
 Outcome MailboxFair(const Setup& setup);
 
 Outcome MillionActors(const Setup& setup);
+Outcome Fairness(const Setup& setup);
+
+// What features cost those who do not use them.
+Outcome FeaturesTell(const Setup& setup);
+Outcome FeaturesTellPassivation(const Setup& setup);
+Outcome FeaturesTellStash(const Setup& setup);
+Outcome FeaturesTellReentrant(const Setup& setup);
+Outcome FeaturesTellWatchdog(const Setup& setup);
+Outcome FeaturesTellTimer(const Setup& setup);
+Outcome FeaturesTellWatched(const Setup& setup);
+Outcome FeaturesTellEvents(const Setup& setup);
+Outcome FeaturesTellMetrics(const Setup& setup);
+Outcome FeaturesTellByName(const Setup& setup);
+Outcome FeaturesAsk(const Setup& setup);
+Outcome FeaturesAskReentrant(const Setup& setup);
+Outcome FeaturesAskCounted(const Setup& setup);
+Outcome FeaturesAskChain(const Setup& setup);
 
 }  // namespace quern::bench
 

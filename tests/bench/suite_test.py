@@ -165,6 +165,20 @@ class ScheduleTest(unittest.TestCase):
         schedule_runs(runner, rounds=3)
         self.assertEqual("".join(runner.order), "ABCABCABC")
 
+    def test_workloads_of_a_group_take_turns_too(self):
+        order = []
+        runner = FakeRunner()
+        run = runner.run
+        runner.run = lambda system, workload, *rest: order.append(workload) or run(system, workload, *rest)
+        system = systems.System("A", "A", ["x"], sizes={"v": 10, "w": 10, "x": 10})
+        plan = schedule.Plan([(("v", "w"), [system]), ("x", [system])], 1e9, rounds=2)
+        schedule.Schedule(plan, runner, lambda text: None, quiet=NoWait(), clock=lambda: 0.0).run()
+        self.assertEqual("".join(order), "vwvwxx")
+
+    def test_features_stand_beside_what_they_are_compared_with(self):
+        self.assertEqual(catalog.grouped(["big", "features-tell", "ask", "features-tell-stash"]),
+                         ["big", ("features-tell", "features-tell-stash"), "ask"])
+
     def test_disturbed_runs_are_repeated_up_to_a_bound(self):
         runner = FakeRunner(lambda system, n: Run(system, "w", line(1), kept=system != "B"))
         schedule_runs(runner, names="AB", rounds=2, attempts=4)
@@ -248,6 +262,29 @@ class TargetsTest(unittest.TestCase):
         [ratio] = targets.own_ratios(results)
         self.assertAlmostEqual(ratio.reached, 1.25)
         self.assertEqual(ratio.verdict, "met")
+
+
+class FeaturesTest(unittest.TestCase):
+    def rows(self, plain, with_it):
+        return tables.feature_table(results_of({("quern", "features-tell"): plain, ("quern", "features-tell-stash"): with_it}))
+
+    def test_a_feature_that_costs_no_more_than_noise_costs_nothing(self):
+        [_, row] = self.rows([10e6, 11e6, 12e6, 13e6, 14e6], [10.5e6, 11.5e6, 12e6, 12.5e6, 13.5e6])
+        self.assertEqual((row[0], row[-1]), ("a stash", "nothing"))
+
+    def test_one_that_costs_is_told_in_nanoseconds_a_message(self):
+        [_, row] = self.rows([10e6, 10.1e6, 9.9e6, 10e6, 10e6], [5e6, 5.1e6, 4.9e6, 5e6, 5e6])
+        self.assertEqual((row[3], row[4], row[-1]), ("+100.0", "+100.0%", "costs"))
+
+    def test_latencies_have_a_row_a_quantile_and_a_column_a_system(self):
+        results = results_of({})
+        figures_of = {"p50_ns": 1e3, "p99_ns": 1e4, "p999_ns": 1e5, "max_ns": 1e6, "peak": 1e6}
+        results.runs = [Run(system, "ask-load-50", line(5e5, **figures_of)) for system in ("quern", "caf") for _ in range(3)]
+        results.systems.append({"name": "caf", "title": "CAF", "version": "1", "missing": ""})
+        rows = tables.latency_table(results)
+        self.assertEqual([row[0] for row in rows[1:]], ["50 %, p50", "50 %, p99", "50 %, p99.9", "50 %, longest", "50 %, peak, asks/s"])
+        self.assertEqual(rows[0][1:], ["quern", "CAF"])
+        self.assertIn("polyline", page.render(results, targets.standings(results, [])))
 
 
 class RecordedTest(unittest.TestCase):

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compat.h"
+#include "quern/bench/ask_load.h"
 #include "quern/bench/finish.h"
 #include "quern/bench/latencies.h"
 #include "quern/bench/process.h"
@@ -17,6 +18,7 @@ namespace {
 using caf::actor;
 using caf::behavior;
 using caf::event_based_actor;
+using quern::bench::AskLoad;
 using quern::bench::Finish;
 using quern::bench::Latencies;
 using quern::bench::Nanoseconds;
@@ -374,6 +376,47 @@ Outcome AskThread(const Setup& setup) {
   return Answered(latencies, right, setup, took);
 }
 
+behavior LoadAsker(event_based_actor* self, int number, actor echo, AskLoad* load) {
+  return {[=](int64_t scheduled) {
+    Request(self, echo, int64_t{1}).then([=](int64_t) { load->Answered(number, scheduled); });
+  }};
+}
+
+behavior LoadPump(event_based_actor* self, const std::vector<actor>* askers, AskLoad* load,
+                  Finish* finish) {
+  return {[=](int64_t) {
+    const bool more = load->Pump([=](int asker, int64_t scheduled) {
+      Send(self, (*askers)[static_cast<size_t>(asker)], scheduled);
+    });
+    if (!more) return finish->One();
+    Send(self, caf::actor_cast<actor>(self), int64_t{0});
+  }};
+}
+
+Outcome AskAt(const Setup& setup, double share) {
+  AskLoad load(setup, share);
+  Finish finish;
+  System system(setup);
+  caf::scoped_actor self{system.system};
+  std::vector<actor> all;
+  std::vector<actor> askers;
+  for (int i = 0; i < AskLoad::kAskers; ++i) {
+    all.push_back(self->spawn(Echo));
+    askers.push_back(self->spawn(LoadAsker, i, all.back(), &load));
+  }
+  all.insert(all.end(), askers.begin(), askers.end());
+  all.push_back(self->spawn<caf::detached>(LoadPump, &askers, &load, &finish));
+  finish.Expect(1);
+  Send(self.ptr(), all.back(), int64_t{0});
+  finish.Wait();
+  End(self, all);
+  return load.Result();
+}
+
+Outcome AskLoad10(const Setup& setup) { return AskAt(setup, 0.1); }
+Outcome AskLoad50(const Setup& setup) { return AskAt(setup, 0.5); }
+Outcome AskLoad80(const Setup& setup) { return AskAt(setup, 0.8); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -393,5 +436,8 @@ int main(int argc, char** argv) {
                                       {"idle-actors", 1'000'000, &IdleActors, /*warm_up=*/false},
                                       {"ask", 1'000'000, &Ask},
                                       {"ask-thread", 50'000, &AskThread},
+                                      {"ask-load-10", 1'000, &AskLoad10},
+                                      {"ask-load-50", 1'000, &AskLoad50},
+                                      {"ask-load-80", 1'000, &AskLoad80},
                                   });
 }
