@@ -3,6 +3,8 @@
     ./dev bench                          everything: at most 40 minutes
     ./dev bench --quick                  smaller, Quern and the peers that the table must have: at most 3 minutes
     ./dev bench ping-pong skynet         these workloads alone; a name stands for those that begin with it
+    ./dev bench features                 what features cost those who do not use them: these rows alone
+    ./dev bench --soak [MINUTES]         everything at once for 10 minutes: does memory grow?
     ./dev bench --compare old.json       the change since then, with its significance; exit code 1 on a regression
     ./dev bench --from new.json          measures nothing: report or comparison from a file
 
@@ -11,9 +13,9 @@ Results go to build/bench/results.json and build/bench/report.html.
 
 import argparse
 import datetime
+import json
 import pathlib
 import signal
-import json
 import subprocess
 import sys
 import time
@@ -27,6 +29,7 @@ import micro
 import page
 import results as results_module
 import schedule
+import soak
 import systems
 import tables
 import targets
@@ -63,6 +66,7 @@ def read_arguments(words):
     parser.add_argument("--compare", type=pathlib.Path)
     parser.add_argument("--from", dest="source", type=pathlib.Path)
     parser.add_argument("--systems", default="", help="names of peers, with commas; none: Quern and the floor alone")
+    parser.add_argument("--soak", nargs="?", type=float, const=soak.MINUTES, metavar="MINUTES")
     parser.add_argument("--write", action="store_true", help="bench/RESULTS.md, too")
     parser.add_argument("--seconds", type=float, help="instead of 40 or 3 minutes")
     parser.add_argument("--patience", type=float, default=schedule.QUIET_WAIT_SECONDS,
@@ -187,6 +191,24 @@ def forward_signals(runner):
         signal.signal(number, end)
 
 
+def run_soak(arguments):
+    program = arguments.build / "bench" / "soak" / "quern_soak"
+    runner = measure.Runner(catalog.LIMIT_SECONDS, catalog.OTHER_LOAD_MAX)
+    forward_signals(runner)
+    try:
+        found = soak.run([str(program)], arguments.soak * 60, catalog.WORKERS, runner.adopt, progress)
+    except soak.Broken as broken:
+        say_over_progress(f"FAILED  {broken}")
+        return 1
+    machine = fingerprint.take(arguments.build)
+    path = arguments.out / "soak.json"
+    path.write_text(json.dumps({"machine": machine, **found.as_json()}, indent=1) + "\n")
+    (arguments.out / "soak.html").write_text(page.render_soak(found, machine))
+    say_over_progress(tables.aligned(found.table()))
+    say(f"{found.verdict}\nreport: {path.with_suffix('.html')}")
+    return 0 if found.flat else 1
+
+
 def report(results, arguments):
     standings = targets.standings(results)
     (arguments.out / "report.html").write_text(page.render(results, standings))
@@ -223,6 +245,8 @@ def report_changes(old, new):
 def main(words):
     arguments = read_arguments(words)
     arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.soak is not None:
+        return run_soak(arguments)
     try:
         old = results_module.load(arguments.compare) if arguments.compare else None
         results = results_module.load(arguments.source) if arguments.source else None

@@ -25,6 +25,7 @@ import page  # noqa: E402
 import recorded  # noqa: E402
 import results as results_module  # noqa: E402
 import schedule  # noqa: E402
+import soak  # noqa: E402
 import systems  # noqa: E402
 import tables  # noqa: E402
 import targets  # noqa: E402
@@ -285,6 +286,43 @@ class FeaturesTest(unittest.TestCase):
         self.assertEqual([row[0] for row in rows[1:]], ["50 %, p50", "50 %, p99", "50 %, p99.9", "50 %, longest", "50 %, peak, asks/s"])
         self.assertEqual(rows[0][1:], ["quern", "CAF"])
         self.assertIn("polyline", page.render(results, targets.standings(results, [])))
+
+
+class SoakTest(Folder):
+    def program_with(self, memory, last=""):
+        return [str(self.program("soak", f"""
+            import sys
+            for second in range(1, int(sys.argv[1]) + 1):
+                rss = {memory}
+                print('{{"second":%d,"rss_bytes":%d,"tells":1,"asks":1,"grain_asks":1,"spawns":1,"ticks":1,"refused":0}}' % (second, rss))
+            {last}
+        """))]
+
+    def run_with(self, *program, seconds=40):
+        return soak.run(self.program_with(*program), seconds, 2, lambda child: None, lambda text: None)
+
+    def test_memory_that_stays_is_flat_whatever_the_warm_up_took(self):
+        found = self.run_with("2**20 * (1 if second < 4 else 100)")
+        self.assertTrue(found.flat, found.verdict)
+        self.assertIn("polyline", page.render_soak(found, MACHINE))
+
+    def test_memory_that_grows_is_told(self):
+        found = self.run_with("2**20 * (100 + second)")
+        self.assertFalse(found.flat)
+        self.assertIn("GROWS", found.verdict)
+
+    def test_a_short_run_has_no_verdict(self):
+        found = self.run_with("2**20", seconds=5)
+        self.assertFalse(found.flat)
+        self.assertIn("too short", found.verdict)
+
+    def test_a_crash_and_a_refusal_are_named(self):
+        with self.assertRaisesRegex(soak.Broken, "crashed or hung: SIGABRT"):
+            self.run_with("1", "import os; sys.stdout.flush(); os.abort()")
+        with self.assertRaisesRegex(soak.Broken, "exit code 1"):
+            self.run_with("1", "sys.exit(1)")
+        with self.assertRaisesRegex(soak.Broken, "dev build quern_soak"):
+            soak.run([str(self.folder / "nothing")], 5, 2, lambda child: None, lambda text: None)
 
 
 class RecordedTest(unittest.TestCase):
