@@ -78,7 +78,10 @@ StatusOr<CellPtr<Cell>> SpawnActor(SystemCore* core, Cell* parent, const SpawnRe
   if (actor != nullptr && actor->stopping()) {
     return absl::UnavailableError("spawn: " + actor->Path() + " is stopping");
   }
-  auto cell = ActorCell::Spawn(actor != nullptr ? actor : &core->root(), request);
+  // Held: another thread may be ending the system.
+  const CellPtr<ActorCell> root = actor != nullptr ? CellPtr<ActorCell>() : core->SharedRoot();
+  if (actor == nullptr && !root) return absl::UnavailableError("spawn: the system has stopped");
+  auto cell = ActorCell::Spawn(actor != nullptr ? actor : root.get(), request);
   if (!cell.ok()) return cell.status();
   return CellPtr<Cell>::Adopt(cell->release());
 }

@@ -126,9 +126,8 @@ std::vector<ActivationInfo> SystemNetworkPort::Activations() const {
 
 Delivery SystemNetworkPort::DeliverToActor(std::string_view path, Message message) {
   CellPtr<ActorCell> cell;
-  if (!core_->stopping() && !path.empty() && path.front() == '/') {
-    cell = core_->root().Find(path.substr(1));
-  }
+  const CellPtr<ActorCell> root = core_->stopping() ? CellPtr<ActorCell>() : core_->SharedRoot();
+  if (root && !path.empty() && path.front() == '/') cell = root->Find(path.substr(1));
   if (!cell) {
     std::move(message).Fail(absl::NotFoundError("no actor at " + std::string(path)));
     return Delivery::kStopped;

@@ -154,7 +154,7 @@ bool SystemCore::WaitForRoot(Time deadline) {
 
 Status SystemCore::StillRunning() const {
   constexpr size_t kNamed = 8;
-  const ActorPage page = ListActors(root(), {.limit = kNamed});
+  const ActorPage page = ListActors(*root_, {.limit = kNamed});
   std::string names;
   for (const ActorInfo& actor : page.actors) absl::StrAppend(&names, " ", actor.path);
   if (!page.next.empty()) names += " ..";

@@ -79,7 +79,6 @@ class SystemCore {
   ActorKinds& actor_kinds() const { return *actor_kinds_; }
   GrainHost& grain_host() const { return *grain_host_; }
   NetworkPort& network_port() const { return *network_port_; }
-  ActorCell& root() const { return *root_; }
   // Null once the system has stopped. Thread-safe.
   CellPtr<ActorCell> SharedRoot() const;
   Shutdown& shutdown() const { return *shutdown_; }
