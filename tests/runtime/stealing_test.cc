@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <latch>
 #include <string>
 #include <thread>
@@ -12,6 +14,7 @@
 #include "scheduler/biased_lock.h"
 #include "scheduler/run_queue.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/theft_pause.h"
 #include "scheduler/worker.h"
 #include "system/system_core.h"
 
@@ -119,6 +122,46 @@ TEST_F(RunQueueTest, TheSlotStaysUnlessAllIsTaken) {
   EXPECT_EQ(stolen_.PopFront(), last);
   EXPECT_TRUE(queue_.empty());
   EXPECT_EQ(queue_.Pop(), nullptr);
+}
+
+class TheftPauseTest : public ::testing::Test {
+ protected:
+  // A theft now, whose catch keeps the thief busy for so long; the pause after it.
+  Duration PauseAfter(Duration worked) {
+    pause_.Began(now_);
+    now_ += worked;
+    pause_.Ended(now_);
+    const Duration pause = std::max(pause_.until() - now_, Duration::zero());
+    now_ += pause;
+    EXPECT_TRUE(pause_.Over(now_));
+    return pause;
+  }
+
+  internal::TheftPause pause_;
+  Time now_{std::chrono::seconds(1)};
+};
+
+TEST_F(TheftPauseTest, ThoseThatBringLittleBecomeRare) {
+  using internal::TheftPause;
+  EXPECT_EQ(PauseAfter(Duration(1)), TheftPause::kMin);
+  EXPECT_EQ(PauseAfter(Duration(1)), 2 * TheftPause::kMin);
+  for (int i = 0; i < 10; ++i) PauseAfter(Duration(1));
+  EXPECT_EQ(PauseAfter(Duration(1)), TheftPause::kMax);
+}
+
+TEST_F(TheftPauseTest, OneThatWasWorthItEndsThePauses) {
+  using internal::TheftPause;
+  PauseAfter(Duration(1));
+  EXPECT_EQ(PauseAfter(TheftPause::kWorthIt), Duration::zero());
+  EXPECT_EQ(PauseAfter(Duration(1)), TheftPause::kMin);
+}
+
+TEST_F(TheftPauseTest, AFailedOneCountsAndIdlenessWithoutOneDoesNot) {
+  pause_.Failed(now_);
+  EXPECT_FALSE(pause_.Over(now_));
+  const Time until = pause_.until();
+  pause_.Ended(now_);
+  EXPECT_EQ(pause_.until(), until);
 }
 
 TEST(BiasedLockTest, ExcludesOwnerAndOthers) {

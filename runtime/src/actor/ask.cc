@@ -15,7 +15,7 @@
 #include "mailbox/thread_blocks.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/limits.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/thread_spin.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
 #include "system/system_core.h"
@@ -56,32 +56,43 @@ Status AddAsker(Turn& turn, const Cell& target, Envelope* envelope, bool open) {
   return TakeAskSlot(turn, target);
 }
 
-bool SendAndWait(Turn* turn, Envelope* envelope, void* slot, const AnswerWait& wait,
-                 Status* status) {
-  Cell& cell = *wait.target;
-  const Time deadline = envelope->ask().deadline;
-  WaiterCompletion completion(cell.system_core());
+// What awaits the answer to one ask, and where it goes.
+void Send(Envelope* envelope, void* slot, WaiterCompletion* completion, Cell& target) {
   envelope->ask().slot = slot;
-  envelope->ask().completion = &completion;
-  cell.Post(envelope);
-  // An asker further up may have begun to await this one while it was posted.
-  if (turn != nullptr && turn->inner_chain != nullptr && turn->inner_chain->has_links() &&
-      turn->inner_chain->Contains(cell) && AbandonAsk(envelope)) {
-    *status = CycleError(*turn->inner_chain, cell.Path());
+  envelope->ask().completion = completion;
+  target.Post(envelope);
+}
+
+// False: none came in time.
+bool AwaitAnswer(Turn* turn, Envelope* envelope, Waiter& waiter, const AnswerWait& wait,
+                 Status* status) {
+  const Time deadline = envelope->ask().deadline;
+  const Waiter::Outcome outcome = WaitForAnswer(turn, waiter, deadline, wait);
+  if (outcome == Waiter::Outcome::kWoken) return true;
+  const bool timed_out = outcome == Waiter::Outcome::kTimedOut;
+  const TimeoutCause cause = CauseOf(wait);
+  Status why = timed_out ? TimeoutError(turn, wait, deadline) : CancelledError(turn, *wait.target);
+  if (AbandonAsk(envelope)) {
+    if (timed_out) wait.target->system_core()->asks().TimedOut(cause);
+    *status = std::move(why);
     return false;
   }
-  const Waiter::Outcome outcome = WaitForAnswer(turn, completion.waiter(), deadline, wait);
-  if (outcome != Waiter::Outcome::kWoken) {
-    const bool timed_out = outcome == Waiter::Outcome::kTimedOut;
-    const TimeoutCause cause = CauseOf(wait);
-    Status why = timed_out ? TimeoutError(turn, wait, deadline) : CancelledError(turn, cell);
-    if (AbandonAsk(envelope)) {
-      if (timed_out) cell.system_core()->asks().TimedOut(cause);
-      *status = std::move(why);
-      return false;
-    }
-    completion.waiter().Wait();  // the reply is being written this very moment
+  waiter.Wait();  // the reply is being written this very moment
+  return true;
+}
+
+bool SendFromHandler(Turn& turn, Envelope* envelope, void* slot, const AnswerWait& wait,
+                     Status* status) {
+  Cell& cell = *wait.target;
+  WaiterCompletion completion(cell.system_core());
+  Send(envelope, slot, &completion, cell);
+  // An asker further up may have begun to await this one while it was posted.
+  if (turn.inner_chain != nullptr && turn.inner_chain->has_links() &&
+      turn.inner_chain->Contains(cell) && AbandonAsk(envelope)) {
+    *status = CycleError(*turn.inner_chain, cell.Path());
+    return false;
   }
+  if (!AwaitAnswer(&turn, envelope, completion.waiter(), wait, status)) return false;
   ReleaseAsker(envelope);
   return true;
 }
@@ -93,10 +104,18 @@ void TakeBlocksBack(const Cell& cell) {
 
 // No worker counts for it.
 bool SendFromThread(Envelope* envelope, void* slot, const AnswerWait& wait, Status* status) {
-  AskCounts& counts = wait.target->system_core()->asks();
-  counts.Begun();
-  const bool answered = SendAndWait(nullptr, envelope, slot, wait, status);
-  counts.Ended();
+  SystemCore& core = *wait.target->system_core();
+  core.asks().Begun();
+  WaiterCompletion completion(&core);
+  ThreadSpin spin(core.scheduler());
+  Send(envelope, slot, &completion, *wait.target);
+  bool answered = spin.Until([&completion] { return completion.waiter().woken_thread(); });
+  if (!answered) {
+    answered = AwaitAnswer(nullptr, envelope, completion.waiter(), wait, status);
+    spin.Waited(core.clock().Now() - wait.since);
+  }
+  if (answered) ReleaseAsker(envelope);
+  core.asks().Ended();
   TakeBlocksBack(*wait.target);
   return answered;
 }
@@ -140,7 +159,7 @@ bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, const AskOptions& op
   if (turn == nullptr) return SendFromThread(envelope, slot, wait, status);
   WorkerCounts& counts = turn->worker->counts();
   counts.AskBegun();
-  const bool answered = SendAndWait(turn, envelope, slot, wait, status);
+  const bool answered = SendFromHandler(*turn, envelope, slot, wait, status);
   counts.AskEnded();
   if (!turn->piped) {
     if (Reentry* counted = turn->cell->reentry(); counted != nullptr) counted->LeaveSlot();

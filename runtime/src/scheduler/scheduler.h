@@ -41,6 +41,8 @@ class ThreadWaits {
   std::vector<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);
 };
 
+inline constexpr int kThreadSpinPauses = 2000;  // of a plain thread that asks: about 50 us
+
 class Scheduler {
  public:
   // The CPU quota of the cgroup, rounded up, else the hardware's threads; at least 1.
@@ -65,15 +67,19 @@ class Scheduler {
 
   // A cell became ready: on the calling worker, or through the shared queue. Thread-safe.
   void Schedule(MailboxCell* cell);
-  // Through the shared queue. Thread-safe.
+  // To a worker that spins, else through the shared queue. Thread-safe.
   void Inject(MailboxCell* cell);
 
   // Moves at most `max` cells (and no more than a fair share) to `queue`.
   size_t TakeInjected(RunQueue* queue);
   bool HasInjected() const { return injected_size_.load(std::memory_order_seq_cst) != 0; }
 
-  // Wakes one sleeping worker unless one is looking for work already. Thread-safe.
+  // Wakes one sleeping worker unless somebody is looking for work already. Thread-safe.
   void WakeOne();
+  // As WakeOne(), by a ThreadSpin whose look shows that something waits for a worker.
+  void WakeForWaiting();
+  // By one that was woken, after it has looked around.
+  void Awake();
   // By a worker before it shows itself as parked, and after.
   void OnParking() { quiet_.fetch_add(1, std::memory_order_seq_cst); }
   void OnParked();
@@ -102,9 +108,14 @@ class Scheduler {
 
  private:
   friend class StepDriver;
+  friend class ThreadSpin;
   friend class Worker;
 
+  static constexpr int kSpinsForItself = -1;  // has no runner for a cell
+
   void AddWorker();
+  bool HandToSpinner(MailboxCell* cell);
+  void WakeSleeper();
   void StartThread(Worker* worker);
   void SetUpThread(int index) const;
 
@@ -127,7 +138,10 @@ class Scheduler {
   alignas(64) absl::Mutex mutex_;
   CellList injected_ ABSL_GUARDED_BY(mutex_);
   std::atomic<size_t> injected_size_{0};
-  std::atomic<int> spinning_{0};
+  std::atomic<int> spinning_{0};          // 0: nobody; n > 0: worker n - 1, which takes a cell
+  std::atomic<int> waking_{0};            // workers that were woken and have not looked around yet
+  std::atomic<int> spinning_threads_{0};  // ThreadSpin
+  std::atomic<int> thread_spin_pauses_{kThreadSpinPauses};
   alignas(64) std::atomic<int> idle_{0};  // spinning or asleep; read for every cell made ready
   std::atomic<uint32_t> quiet_{0};        // rises before a worker parks; waited on by tests
   std::atomic<int> quiet_waiters_{0};

@@ -101,7 +101,10 @@ bool StepDriver::Step() {
 void StepDriver::Collect(Worker& worker) {
   if (worker.parked()) return;
   Stepped& state = StateOf(worker);
-  if (std::exchange(state.counted_idle, false)) scheduler_->idle_.fetch_sub(1);
+  if (std::exchange(state.counted_idle, false)) {
+    scheduler_->idle_.fetch_sub(1);
+    scheduler_->waking_.fetch_sub(1);
+  }
   if (state.preempted != nullptr) {
     actions_.push_back({Kind::kContinue, &worker});
     return;

@@ -18,8 +18,10 @@
 namespace quern::internal {
 namespace {
 
+// Of a plain thread's word.
 constexpr uint32_t kWoken = 1;
-constexpr uint32_t kLook = 2;
+constexpr uint32_t kLook = 2;    // at the clock again
+constexpr uint32_t kSleeps = 4;  // or is about to
 
 }  // namespace
 
@@ -82,8 +84,7 @@ void Waiter::Wake() {
   if (worker_ == nullptr) {
     // The waiter may be gone as soon as it reads the word.
     std::atomic<uint32_t>* word = &word_;
-    word_.fetch_or(kWoken, std::memory_order_release);
-    FutexWake(word);
+    if (word_.fetch_or(kWoken, std::memory_order_release) & kSleeps) FutexWake(word);
   } else if (Worker::Current() == worker_) {
     woken_ = true;
     Resume(Outcome::kWoken);
@@ -108,6 +109,8 @@ void Waiter::Resume(Outcome outcome) {
   worker_->algorithm_->awakened(std::exchange(parked_, nullptr));
 }
 
+bool Waiter::woken_thread() const { return (word_.load(std::memory_order_acquire) & kWoken) != 0; }
+
 void Waiter::LookAgain() {
   word_.fetch_or(kLook, std::memory_order_release);
   FutexWake(&word_);
@@ -115,7 +118,7 @@ void Waiter::LookAgain() {
 
 // The waiting thread is the one that runs the workers.
 Waiter::Outcome Waiter::WaitStepping(StepDriver& driver, Time deadline) {
-  const auto woken = [this] { return (word_.load(std::memory_order_acquire) & kWoken) != 0; };
+  const auto woken = [this] { return woken_thread(); };
   if (core_ == nullptr) {
     driver.RunUntilCertainly(woken);
     return Outcome::kWoken;
@@ -132,9 +135,8 @@ Waiter::Outcome Waiter::WaitOnThread(Time deadline) {
   if (manual) core_->scheduler().thread_waits().Add(this);
   Outcome outcome = Outcome::kWoken;
   for (;;) {
-    const uint32_t word = word_.load(std::memory_order_acquire);
+    const uint32_t word = word_.fetch_and(~kLook, std::memory_order_acquire);
     if (word & kWoken) break;
-    word_.fetch_and(~kLook, std::memory_order_relaxed);
     std::optional<Duration> timeout;
     if (timed) {
       const Duration left = deadline - core_->clock().Now();
@@ -144,7 +146,9 @@ Waiter::Outcome Waiter::WaitOnThread(Time deadline) {
       }
       if (!manual) timeout = left;
     }
-    FutexWait(word_, word & ~kLook, timeout);
+    uint32_t none = 0;
+    word_.compare_exchange_strong(none, kSleeps, std::memory_order_relaxed);
+    FutexWait(word_, kSleeps, timeout);
   }
   if (manual) core_->scheduler().thread_waits().Remove(this);
   return outcome;

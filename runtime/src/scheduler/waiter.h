@@ -61,6 +61,9 @@ class Waiter : private InboxItem, private TimerNode {
   // Thread-safe.
   void Wake();
 
+  // On a plain thread: Wake() has been called.
+  bool woken_thread() const;
+
   // For a FiberGroup and a limit, on the turn's worker: the turn is cancelled, and what it waits
   // for too.
   static void CancelTurn(Turn& turn);
@@ -97,7 +100,7 @@ class Waiter : private InboxItem, private TimerNode {
   const Cell* asked_cell_ = nullptr;
   std::string_view asked_message_;
   Time since_{};                   // fibers, while parked
-  std::atomic<uint32_t> word_{0};  // plain threads: 1 woken, 2 look at the clock again
+  std::atomic<uint32_t> word_{0};  // plain threads: bits of waiter.cc
 };
 
 }  // namespace quern::internal

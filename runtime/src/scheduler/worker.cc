@@ -9,6 +9,7 @@
 
 #include "actor/turn.h"
 #include "quern/runtime/limits.h"
+#include "scheduler/cpu_pause.h"
 #include "scheduler/fiber_stack.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/step_driver.h"
@@ -22,17 +23,10 @@ constexpr uint32_t kPollEveryTurnsMin = 8;
 constexpr uint32_t kPollEveryTurnsMax = 32;
 constexpr Duration kPollOften = std::chrono::microseconds(20);  // polls this close become fewer
 constexpr uint32_t kDispatchEveryTurns = 1024;
+constexpr Duration kShortSleep = std::chrono::microseconds(50);  // with its wake-up
 constexpr Duration kWatchEvery = std::chrono::milliseconds(2);
 constexpr Duration kWatchGapMax = std::chrono::milliseconds(100);
 constexpr uint64_t kWatchEveryTurns = 1 << 14;  // by one that is busy: half a millisecond or more
-
-void CpuPause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#else
-  asm volatile("" ::: "memory");
-#endif
-}
 
 }  // namespace
 
@@ -92,6 +86,7 @@ void Worker::Post(InboxItem* item) {
 bool Worker::Notify() {
   if (!parked_.load(std::memory_order_seq_cst)) return false;
   if (!parked_.exchange(false, std::memory_order_seq_cst)) return false;
+  scheduler_->waking_.fetch_add(1, std::memory_order_seq_cst);
   poller_->Wake();
   return true;
 }
@@ -99,6 +94,15 @@ bool Worker::Notify() {
 void Worker::NotifyTime() {
   time_moved_.store(true, std::memory_order_seq_cst);
   Notify();
+}
+
+bool Worker::Hand(MailboxCell* cell) {
+  MailboxCell* none = nullptr;
+  return handed_.compare_exchange_strong(none, cell, std::memory_order_seq_cst);
+}
+
+bool Worker::TakeBack(MailboxCell* cell) {
+  return handed_.compare_exchange_strong(cell, nullptr, std::memory_order_seq_cst);
 }
 
 Time Worker::ReadClock() {
@@ -241,6 +245,7 @@ WorkerCounts::Seen Worker::SeenCounts() {
 
 bool Worker::Poll() {
   bool found = DrainInbox();
+  TakeHanded(*this);
   if (time_moved_.load(std::memory_order_relaxed) && time_moved_.exchange(false)) ReadClock();
   AdvanceTimers();
   if (queue_.empty()) found |= TakeInjected();
@@ -264,6 +269,12 @@ bool Worker::DrainInbox() {
   return true;
 }
 
+void Worker::TakeHanded(Worker& from) {
+  if (from.handed_.load(std::memory_order_seq_cst) == nullptr) return;
+  MailboxCell* cell = from.handed_.exchange(nullptr, std::memory_order_seq_cst);
+  if (cell != nullptr) queue_.PushBack(cell);
+}
+
 bool Worker::TakeInjected() {
   if (!scheduler_->HasInjected() || !on_duty()) return false;
   const size_t taken = scheduler_->TakeInjected(&queue_);
@@ -277,9 +288,7 @@ void Worker::AdvanceTimers() {
 
 bool Worker::HasOutsideWork() const {
   // With cells of its own that no runner is left to run, it has no use for more.
-  return inbox_.load(std::memory_order_seq_cst) != nullptr ||
-         time_moved_.load(std::memory_order_seq_cst) ||
-         on_duty_.load(std::memory_order_seq_cst) != serving_ ||
+  return HasMail() || on_duty_.load(std::memory_order_seq_cst) != serving_ ||
          (queue_.empty() && scheduler_->HasInjected() && serving_) || algorithm_->dispatch_due();
 }
 
@@ -290,14 +299,18 @@ void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
 }
 
 void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
-  for (;;) {
-    ReadClock();
+  const Time began = ReadClock();
+  theft_pause_.Ended(began);
+  // Once: who then wakes in vain, to watch or behind somebody quicker, only takes up a core.
+  for (bool may_spin = true;; may_spin = false) {
     Poll();
-    if (algorithm_->has_ready_fibers() || algorithm_->dispatch_due() || Steal()) return;
-    std::optional<Duration> timeout;
-    if (const Time due = timers_.NextDue(); due != kNever && !scheduler_->manual_clock()) {
-      timeout = due - now_;
+    if (std::exchange(woken_, false)) scheduler_->Awake();
+    if (algorithm_->has_ready_fibers() || algorithm_->dispatch_due()) {
+      if (!may_spin) NoteSlept(now_ - began);
+      return;
     }
+    std::optional<Duration> timeout;
+    if (const Time due = NextDue(); due != kNever) timeout = due - now_;
     // Only users' own Boost primitives set a limit: the runtime sleeps on its timer wheel.
     if (limit != std::chrono::steady_clock::time_point::max()) {
       const Duration left = limit - std::chrono::steady_clock::now();
@@ -311,21 +324,37 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
     }
     if (!serving_) {
       RestOffDuty(timeout);
+      ReadClock();
       continue;
     }
     scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
-    if (!Spin()) Sleep(timeout);
+    const bool found = may_spin && Spin();
+    const bool stolen = !found && Steal();
+    if (!found && !stolen) Sleep(timeout);
     scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
+    if (stolen) return;
+    ReadClock();
   }
 }
 
+// Of what it wakes for by itself.
+Time Worker::NextDue() const {
+  if (scheduler_->manual_clock()) return kNever;
+  const Time due = timers_.NextDue();
+  const bool may_steal_later = !theft_pause_.Over(now_) && StealVictim() != nullptr;
+  return may_steal_later ? std::min(due, theft_pause_.until()) : due;
+}
+
+// So short that a spin would have been better.
+void Worker::NoteSlept(Duration slept) {
+  if (slept < kShortSleep) spin_limit_ = scheduler_->spin_limit();
+}
+
 bool Worker::Spin() {
-  if (spin_limit_ <= 0) {
-    spin_limit_ = 1;  // tries again with a longer spin once sleeps turn out to be short
-    return false;
-  }
-  int spinners = 0;
-  if (!scheduler_->spinning_.compare_exchange_strong(spinners, 1, std::memory_order_seq_cst)) {
+  if (spin_limit_ == 0) return false;
+  int nobody = 0;
+  const int self = idle_ != nullptr && queue_.empty() ? index_ + 1 : Scheduler::kSpinsForItself;
+  if (!scheduler_->spinning_.compare_exchange_strong(nobody, self, std::memory_order_seq_cst)) {
     return false;  // one is enough
   }
   bool found = false;
@@ -360,7 +389,7 @@ void Worker::Park(std::optional<Duration> limit) {
     scheduler_->OnParked();
     poller_->Wait(limit);
   }
-  parked_.store(false, std::memory_order_seq_cst);
+  woken_ = !parked_.exchange(false, std::memory_order_seq_cst);
 }
 
 }  // namespace quern::internal

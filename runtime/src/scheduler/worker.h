@@ -27,6 +27,7 @@
 #include "quern/runtime/poller.h"
 #include "scheduler/held_tells.h"
 #include "scheduler/run_queue.h"
+#include "scheduler/theft_pause.h"
 #include "scheduler/waiter.h"
 #include "timer/timer_wheel.h"
 
@@ -85,6 +86,11 @@ class Worker {
   // Thread-safe: the clock has been moved by hand.
   void NotifyTime();
 
+  // Of one that spins: a ready cell to run. Thread-safe; false: it has one.
+  bool Hand(MailboxCell* cell);
+  // True: `cell` has not been taken, and is the caller's again. Thread-safe.
+  bool TakeBack(MailboxCell* cell);
+
   // A cell became ready on this thread: it runs next here, or elsewhere when others are idle.
   void Schedule(MailboxCell* cell);  // schedule.h
   // Its budget is used up: behind all others.
@@ -120,6 +126,7 @@ class Worker {
   bool parked() const { return parked_.load(std::memory_order_seq_cst); }
   bool HasMail() const {
     return inbox_.load(std::memory_order_seq_cst) != nullptr ||
+           handed_.load(std::memory_order_seq_cst) != nullptr ||
            time_moved_.load(std::memory_order_seq_cst);
   }
   // Looks for work or sleeps: no handler runs, though the thread may be waiting for a core. Leaving
@@ -181,12 +188,14 @@ class Worker {
   // Takes what other threads and the clock have brought. True if anything may run now.
   bool Poll();
   bool DrainInbox();
+  void TakeHanded(Worker& from);
   bool TakeInjected();
   void AdvanceTimers();
   // Has a runner for what it takes from others.
   bool CanTake() const { return idle_ != nullptr && on_duty(); }
   // From a worker that has more than it runs now. True if anything may run now.
   bool Steal();
+  Worker* StealVictim() const;
   // As the one who watches: everything from workers that have ended no turn since the last look.
   bool Rescue();
   // True: this worker watches until EndWatch(). One at a time, and only while others are busy.
@@ -202,7 +211,9 @@ class Worker {
   // Nothing to run: spins, then sleeps, until there is, or until `limit` (of the fiber library).
   void IdleUntil(const std::chrono::steady_clock::time_point& limit);
   void LookForWork(const std::chrono::steady_clock::time_point& limit);
+  Time NextDue() const;
   bool Spin();
+  void NoteSlept(Duration slept);
   void Sleep(std::optional<Duration> timeout);
   void RestOffDuty(std::optional<Duration> timeout);
   void Park(std::optional<Duration> limit);
@@ -237,9 +248,11 @@ class Worker {
   uint64_t watch_at_turn_ = 0;
   uint32_t poll_every_ = 1;  // turns
   Time polled_at_;
+  TheftPause theft_pause_;
   int clock_mask_ = 0;
   int spin_limit_ = 0;
   bool stopping_ = false;
+  bool woken_ = false;  // by Notify(), and has not told the scheduler yet
   bool serving_ =
       true;  // on duty when it last looked: a wake-up meant for one that is may come here
   boost::fibers::context* main_ = nullptr;
@@ -247,6 +260,7 @@ class Worker {
   MailboxCell* stepped_cell_ = nullptr;  // what the driver lets run next
 
   alignas(64) std::atomic<InboxItem*> inbox_{nullptr};
+  std::atomic<MailboxCell*> handed_{nullptr};
   std::atomic<bool> parked_{false};
   std::atomic<bool> time_moved_{false};
   std::atomic<bool> on_duty_{true};

@@ -23,17 +23,24 @@ size_t Worker::StealFrom(Worker& victim, bool all) {
   return count;
 }
 
-bool Worker::Steal() {
-  if (!CanTake()) return false;
+Worker* Worker::StealVictim() const {
+  if (!CanTake()) return nullptr;
   const auto& workers = scheduler_->workers();
   const size_t count = workers.size();
   for (size_t i = 1; i < count; ++i) {
     Worker& victim = *workers[(static_cast<size_t>(index_) + i) % count];
-    if (victim.queue_.size() >= kStealAbove && StealFrom(victim, /*all=*/false) != 0) {
-      return true;
-    }
+    if (victim.queue_.size() >= kStealAbove) return &victim;
   }
-  return false;
+  return nullptr;
+}
+
+bool Worker::Steal() {
+  if (!theft_pause_.Over(now_)) return false;
+  Worker* victim = StealVictim();
+  if (victim == nullptr) return false;
+  const bool stolen = StealFrom(*victim, /*all=*/false) != 0;
+  stolen ? theft_pause_.Began(now_) : theft_pause_.Failed(now_);
+  return stolen;
 }
 
 bool Worker::Rescue() {
@@ -44,11 +51,14 @@ bool Worker::Rescue() {
     uint64_t& seen = scheduler_->seen_turns_[static_cast<size_t>(victim->index_)];
     if (seen == turns) {
       found |= victim->tells_.PushForOwner();
-      if (victim->queue_.size() != 0 && CanTake()) found |= StealFrom(*victim, /*all=*/true) != 0;
+      if (CanTake()) {
+        TakeHanded(*victim);
+        found |= victim->queue_.size() != 0 && StealFrom(*victim, /*all=*/true) != 0;
+      }
     }
     seen = turns;
   }
-  return found;
+  return found || !queue_.empty();
 }
 
 bool Worker::BeginWatch() {
