@@ -19,7 +19,8 @@ size_t BlockSize(size_t message_bytes, bool ask) {
   return sizeof(Envelope) + padded + (ask ? sizeof(AskBlock) : 0);
 }
 
-Envelope* NewEnvelope(size_t bytes, uint8_t block_class) {
+// A call more a message, else.
+[[gnu::always_inline]] inline Envelope* NewEnvelope(size_t bytes, uint8_t block_class) {
   auto* envelope = ::new (AllocateBlock(bytes, block_class)) Envelope;
   envelope->size_class = block_class;
   return envelope;

@@ -66,7 +66,10 @@ BlockCache::~BlockCache() {
 
 bool BlockCache::Refill(uint8_t block_class) {
   std::swap(loaded_[block_class], spare_[block_class]);
-  if (loaded_[block_class].top == nullptr) loaded_[block_class] = depot_->Take(block_class);
+  // While messages pile up the depot is empty, and its lock is everybody's.
+  if (loaded_[block_class].top == nullptr && depot_->Has(block_class)) {
+    loaded_[block_class] = depot_->Take(block_class);
+  }
   return loaded_[block_class].top != nullptr;
 }
 
