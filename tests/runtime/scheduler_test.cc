@@ -203,6 +203,18 @@ TEST(SchedulerTest, SystemsComeAndGoWhileOthersSend) {
   }
 }
 
+TEST(MagazineTest, AClassIsTheSmallestThatIsLargeEnough) {
+  using internal::BlockBytes;
+  using internal::BlockClassFor;
+  constexpr size_t kLargest = internal::kBlockBytes[internal::kBlockClasses - 1];
+  for (size_t bytes = 1; bytes <= kLargest; ++bytes) {
+    const uint8_t found = BlockClassFor(bytes);
+    ASSERT_GE(BlockBytes(found), bytes);
+    ASSERT_TRUE(found == 0 || BlockBytes(found - 1) < bytes) << bytes;
+  }
+  EXPECT_EQ(BlockClassFor(kLargest + 1), internal::kUnpooledClass);
+}
+
 TEST(MagazineTest, BlocksGoRoundBetweenCachesThroughTheDepot) {
   internal::MagazineDepot depot;
   internal::BlockCache producer(&depot);
@@ -210,7 +222,7 @@ TEST(MagazineTest, BlocksGoRoundBetweenCachesThroughTheDepot) {
 
   for (int i = 0; i < 10'000; ++i) {
     void* block = producer.Allocate(1);
-    static_cast<char*>(block)[127] = 1;
+    static_cast<char*>(block)[internal::BlockBytes(1) - 1] = 1;
     consumer.Free(block, 1);
   }
 }

@@ -13,6 +13,7 @@
 #include "actor/message_loop.h"
 #include "actor/pipes.h"
 #include "mailbox/envelope_extra.h"
+#include "mailbox/worker_blocks.h"
 #include "quern/runtime/context.h"
 #include "quern/runtime/death_watch.h"
 #include "quern/runtime/event_stream.h"
@@ -66,7 +67,7 @@ Status ValidateName(std::string_view name) {
 
 ActorCell::Layout::Layout(const ActorFactory* factory, size_t name_bytes)
     : arguments(sizeof(ActorCell) + name_bytes), alignment(std::align_val_t{alignof(ActorCell)}) {
-  const auto align = [](size_t offset, size_t to) { return (offset + to - 1) / to * to; };
+  const auto align = [](size_t offset, size_t to) { return (offset + to - 1) & ~(to - 1); };
   object = arguments;
   bytes = arguments;
   if (factory == nullptr) return;
@@ -75,6 +76,16 @@ ActorCell::Layout::Layout(const ActorFactory* factory, size_t name_bytes)
   bytes = object + factory->actor_class->bytes;
   alignment = std::align_val_t{std::max(
       {alignof(ActorCell), factory->actor_class->alignment, factory->arguments_alignment})};
+}
+
+void* ActorCell::Layout::Allocate() const {
+  if (alignment > kPooledAlignment) return ::operator new(bytes, alignment);
+  return AllocateBlock(bytes, BlockClassFor(bytes));
+}
+
+void ActorCell::Layout::Free(void* memory) const {
+  if (alignment > kPooledAlignment) return ::operator delete(memory, alignment);
+  FreeBlockMemory(memory, BlockClassFor(bytes));
 }
 
 ActorCell::ActorCell(SystemCore* core, CellPtr<ActorCell> parent, const SpawnRequest& request,
@@ -99,16 +110,15 @@ void ActorCell::DropArguments() {
 }
 
 void ActorCell::Dispose() noexcept {
-  const std::align_val_t alignment = Layout(factory_, name_bytes_).alignment;
+  const Layout layout(factory_, name_bytes_);
   this->~ActorCell();
-  ::operator delete(this, alignment);
+  layout.Free(this);
 }
 
 CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on_stopped) {
   const Layout layout(nullptr, 0);
-  void* memory = ::operator new(layout.bytes, layout.alignment);
-  auto* root =
-      ::new (memory) ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, nullptr}, layout);
+  auto* root = ::new (layout.Allocate())
+      ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, nullptr}, layout);
   root->extras().on_stopped = std::move(on_stopped);
   root->MarkSignal(kStartSignal);
   root->MailboxCell::Start();
@@ -122,8 +132,7 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
   StatusOr<std::unique_ptr<ChosenMailbox>> mailbox = ChosenMailbox::Make(request.options->mailbox);
   if (!mailbox.ok()) return mailbox.status();
   const Layout layout(request.factory, request.name.size());
-  void* memory = ::operator new(layout.bytes, layout.alignment);
-  auto cell = CellPtr<ActorCell>::Adopt(::new (memory) ActorCell(
+  auto cell = CellPtr<ActorCell>::Adopt(::new (layout.Allocate()) ActorCell(
       &parent->core(), CellPtr<ActorCell>::Share(parent), request, layout));
   if (request.factory->arguments_bytes != 0) {
     request.factory->keep_arguments(cell->arguments(), request.arguments);
@@ -292,8 +301,10 @@ After ActorCell::Construct(Turn& turn) {
     return After::kGoOn;
   }
   const bool last = !factory_->repeatable;
-  EndStates();
-  ReturnStash(SIZE_MAX);
+  if (state_ == State::kRestarting) {
+    EndStates();
+    ReturnStash(SIZE_MAX);
+  }
   turn.constructing = this;
   Status status = RunGuarded(turn, [&](Context&) {
     factory_->construct(object(), arguments(), last);
@@ -402,8 +413,8 @@ After ActorCell::FinishStop(Turn& turn) {
   if (ActorExtras* have = extras_if_any(); have != nullptr) {
     have->undecided.clear();  // children that had escalated: they hold this cell, too
     have->escalations.Take();
+    ReturnStash(SIZE_MAX);  // refused with the mailbox
   }
-  ReturnStash(SIZE_MAX);  // refused with the mailbox
   Close(turn);
   DestroyObject();
   Publish<ActorStopped>(turn);

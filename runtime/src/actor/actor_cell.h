@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <vector>
 
 #include "actor/actor_extras.h"
@@ -136,7 +137,11 @@ class ActorCell final : public MailboxCell {
 
   // Behind the cell, in one allocation: the name, the kept arguments, the object.
   struct Layout {
+    static constexpr std::align_val_t kPooledAlignment{alignof(std::max_align_t)};
+
     Layout(const ActorFactory* factory, size_t name_bytes);
+    void* Allocate() const;
+    void Free(void* memory) const;
     size_t arguments;
     size_t object;
     size_t bytes;
@@ -235,6 +240,12 @@ class ActorCell final : public MailboxCell {
   const uint32_t object_offset_;
   bool after_message_ = false;  // AfterMessage() has something to do
 };
+
+// Null: it is something else.
+inline ActorCell* AsActor(Cell* cell) {
+  return cell != nullptr && typeid(*cell) == typeid(ActorCell) ? static_cast<ActorCell*>(cell)
+                                                               : nullptr;
+}
 
 }  // namespace quern::internal
 

@@ -13,7 +13,7 @@ namespace {
 ActorCell* OnOwnTurn(Cell* cell) {
   const Turn* turn = CurrentTurn();
   if (cell == nullptr || turn == nullptr || turn->cell != cell) return nullptr;
-  return dynamic_cast<ActorCell*>(cell);
+  return AsActor(cell);
 }
 
 }  // namespace

@@ -3,15 +3,19 @@
 #include <algorithm>
 #include <string>
 
+#include <absl/hash/hash.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
 
 #include "actor/actor_cell.h"
 
 namespace quern::internal {
 
-size_t Children::NameHash::operator()(const ActorCell* cell) const {
-  return std::hash<std::string_view>()(cell->name());
+size_t Children::NameHash::operator()(std::string_view name) const {
+  return absl::Hash<absl::string_view>()({name.data(), name.size()});
 }
+
+size_t Children::NameHash::operator()(const ActorCell* cell) const { return (*this)(cell->name()); }
 
 std::string_view Children::NameEq::NameOf(const ActorCell* cell) { return cell->name(); }
 

@@ -19,30 +19,30 @@ uint64_t Context::sender_id() const {
 Time Context::deadline() const { return turn_->deadline; }
 
 uint64_t Context::restarts() const {
-  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  auto* actor = internal::AsActor(turn_->cell);
   return actor == nullptr ? 0 : actor->restarts();
 }
 
 void Context::PausePassivation() {
-  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  auto* actor = internal::AsActor(turn_->cell);
   if (actor != nullptr) actor->PausePassivation(true);
 }
 
 void Context::ResumePassivation() {
-  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  auto* actor = internal::AsActor(turn_->cell);
   if (actor != nullptr) actor->PausePassivation(false);
 }
 
 std::vector<std::string> Context::children() const {
   std::vector<std::string> names;
-  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  auto* actor = internal::AsActor(turn_->cell);
   if (actor == nullptr) return names;
   for (const auto& child : actor->LivingChildren()) names.emplace_back(child->name());
   return names;
 }
 
 std::string Context::parent_path() const {
-  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  auto* actor = internal::AsActor(turn_->cell);
   return actor == nullptr ? std::string() : actor->parent()->Path();
 }
 
@@ -63,7 +63,7 @@ Random& Context::random() const { return core()->random(); }
 
 internal::SystemCore* Context::core() const { return turn_->cell->system_core(); }
 const Extensions* Context::own_dependencies() const {
-  auto* actor = dynamic_cast<internal::ActorCell*>(turn_->cell);
+  auto* actor = internal::AsActor(turn_->cell);
   return actor == nullptr ? nullptr : actor->dependencies();
 }
 const Extensions& Context::system_extensions() const { return core()->options().extensions; }
@@ -74,7 +74,7 @@ namespace internal {
 StatusOr<CellPtr<Cell>> SpawnActor(SystemCore* core, Cell* parent, const SpawnRequest& request) {
   if (core->stopped()) return absl::UnavailableError("spawn: the system has stopped");
   // What a grain spawns stands under the root: activations have no children.
-  auto* actor = dynamic_cast<ActorCell*>(parent);
+  auto* actor = AsActor(parent);
   if (actor != nullptr && actor->stopping()) {
     return absl::UnavailableError("spawn: " + actor->Path() + " is stopping");
   }

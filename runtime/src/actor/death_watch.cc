@@ -22,16 +22,16 @@ Status NotAnActor(const Cell& cell) {
 
 Status WatchActor(Turn& turn, Cell* watched) {
   if (watched == nullptr) return absl::NotFoundError("watch: the Ref is empty");
-  auto* watcher = dynamic_cast<ActorCell*>(turn.cell);
+  auto* watcher = AsActor(turn.cell);
   if (watcher == nullptr) return NotAnActor(*turn.cell);
-  auto* target = dynamic_cast<ActorCell*>(watched);
+  auto* target = AsActor(watched);
   if (target == nullptr) return NotAnActor(*watched);
   return watcher->Watch(target);
 }
 
 void UnwatchActor(Turn& turn, Cell* watched) {
-  auto* watcher = dynamic_cast<ActorCell*>(turn.cell);
-  auto* target = dynamic_cast<ActorCell*>(watched);
+  auto* watcher = AsActor(turn.cell);
+  auto* target = AsActor(watched);
   if (watcher != nullptr && target != nullptr) watcher->Unwatch(target);
 }
 

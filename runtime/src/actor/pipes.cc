@@ -142,7 +142,7 @@ void Pipe::Cancel() {
 
 Status StartPipe(Turn& turn, CellPtr<Cell> to, std::unique_ptr<PipeWork> work,
                  const PipeOptions& options) {
-  auto* actor = dynamic_cast<ActorCell*>(turn.cell);
+  auto* actor = AsActor(turn.cell);
   if (actor == nullptr) return absl::FailedPreconditionError("only an actor has pipes");
   if (!to) return absl::NotFoundError("pipe to an empty Ref");
   if (actor->stopping() || actor->StopRequested()) {

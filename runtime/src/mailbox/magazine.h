@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -19,14 +20,20 @@
 
 namespace quern::internal {
 
-inline constexpr int kBlockClasses = 4;
+// What malloc has no waste for.
+inline constexpr size_t kBlockBytes[] = {72, 104, 136, 168, 200, 264, 520};
+inline constexpr int kBlockClasses = std::size(kBlockBytes);
 inline constexpr uint8_t kUnpooledClass = kBlockClasses;
 
-// 64, 128, 256 and 512 bytes; above that malloc.
+// The smallest one of so many bytes; kUnpooledClass: malloc.
 constexpr uint8_t BlockClassFor(size_t bytes) {
-  return bytes <= 64 ? 0 : bytes <= 128 ? 1 : bytes <= 256 ? 2 : bytes <= 512 ? 3 : kUnpooledClass;
+  constexpr uint8_t kOfSteps[] = {0, 1, 2, 3, 4, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6};
+  constexpr size_t kStep = 32;
+  if (bytes <= kBlockBytes[0]) return 0;
+  const size_t steps = (bytes - kBlockBytes[0] + kStep - 1) / kStep;
+  return steps < std::size(kOfSteps) ? kOfSteps[steps] : kUnpooledClass;
 }
-constexpr size_t BlockBytes(uint8_t block_class) { return size_t{64} << block_class; }
+constexpr size_t BlockBytes(uint8_t block_class) { return kBlockBytes[block_class]; }
 
 struct FreeBlock {
   FreeBlock* next;
