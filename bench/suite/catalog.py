@@ -84,7 +84,7 @@ ROWS = (
     Row("ask-load-50", "ask at 50 % of the peak, p99.9", "ns", figure="p999_ns", target=Target(spreading=1)),
     Row("ask-load-80", "ask at 80 % of the peak, p99.9", "ns", figure="p999_ns", target=Target(spreading=1)),
     Row("fairness", "wait beside busy pairs, longest", "ms", figure="max_ms", target=Target(at_most=10), scales=False),
-    Row("fairness", "wait beside busy pairs, p99.9", "ms", figure="p999_ms", scales=False),
+    Row("fairness", "wait beside busy pairs, p99.9", "ms", figure="p999_ms", target=Target(at_most=10), scales=False),
     Row("grain-tell-1", "grain tell, one grain", "messages/s", target=Target(spreading=10, only=("goakt",))),
     Row("grain-tell-256", "grain tell, over 256", "messages/s", target=Target(spreading=10, only=("goakt",))),
     Row("grain-ask", "grain ask", "asks/s", target=Target(spreading=5, only=("goakt",))),

@@ -66,12 +66,14 @@ def lines(unit, categories, entries):
         parts.append(f'<text class="mark-label" x="{LABELS - 8}" y="{y + 4:.1f}" text-anchor="end">{readable(10**power)} {html.escape(unit)}</text>')
     for index, category in enumerate(categories):
         parts.append(f'<text class="mark-label" x="{LABELS + step * index:.1f}" y="{HEIGHT - 6}" text-anchor="middle">{html.escape(category)}</text>')
-    for label, cells, kind in entries:
+    free = HEIGHT  # labels stand apart, from the lowest line up
+    for label, cells, kind in sorted(entries, key=lambda entry: entry[1][-1]):
         points = [point(index, value) for index, value in enumerate(cells)]
+        free = min(points[-1][1] + 4, free - 13)
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline class="line {kind}" points="{path}"/>')
         parts += [f'<circle class="dot {kind}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in points]
-        parts.append(f'<text class="label" x="{points[-1][0] + 8:.1f}" y="{points[-1][1] + 4:.1f}">{html.escape(label)}</text>')
+        parts.append(f'<text class="label" x="{points[-1][0] + 8:.1f}" y="{free:.1f}">{html.escape(label)}</text>')
     return "".join([*parts, "</svg>"])
 
 
