@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "allocation_count.h"
+#include "mailbox/thread_blocks.h"
 #include "posix_semaphore.h"
 #include "quern/quern.h"
 #include "scheduler/scheduler.h"
@@ -173,6 +174,9 @@ class AllocationTest : public ::testing::Test {
     const internal::Watchdog& watchdog = *system_.core()->scheduler().watchdog();
     while (watchdog.looks() == 0) std::this_thread::yield();  // the last of its threads
     FillPools(system_);
+    // This thread has blocks of its own from now on: the first ones note its end, which takes
+    // malloc.
+    internal::ThreadBlocks::Refill(system_.core()->scheduler().depot());
   }
 
   Span span_;  // outlives the system
