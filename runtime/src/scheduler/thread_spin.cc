@@ -8,7 +8,8 @@
 namespace quern::internal {
 namespace {
 
-constexpr Duration kShortWait = std::chrono::microseconds(100);  // two sleepers and little work
+constexpr Duration kShortWait =
+    std::chrono::microseconds(50);  // two sleepers and little work; another node takes longer
 
 int SpinningThreadsMax() {
   static const int half = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
