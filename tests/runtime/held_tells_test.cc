@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <latch>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,8 @@
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
 #include "scheduler/biased_lock.h"
+#include "scheduler/held_tells.h"
+#include "system/system_core.h"
 
 namespace quern {
 namespace {
@@ -160,6 +164,54 @@ TEST_F(HeldTellsTest, AConstructorsAreThereToo) {
   system_.WaitUntilQuiet();
 
   EXPECT_EQ(SeenBy(sink_), UpTo(10));
+}
+
+// Takes its time with a chain: until somebody has gone past it, or for long enough to see that
+// nobody does.
+class SlowCell final : public internal::Cell {
+ public:
+  SlowCell(internal::SystemCore* core, std::latch* inside)
+      : Cell(0), core_(core), inside_(inside) {}
+
+  Delivery Post(internal::Envelope* envelope) override {
+    internal::FinishEnvelope(envelope);
+    return Delivery::kAccepted;
+  }
+  bool TakesChains() const override { return true; }
+  void PostChain(internal::MailboxNode* first, internal::MailboxNode* last) override {
+    inside_->count_down();
+    for (int i = 0; i < 1000 && !passed.load(); ++i) std::this_thread::yield();
+    overtaken = passed.load();
+    Cell::PostChain(first, last);
+  }
+  std::string Path() const override { return "/slow"; }
+  internal::SystemCore* system_core() const override { return core_; }
+
+  std::atomic<bool> passed{false};
+  std::atomic<bool> overtaken{false};
+
+ private:
+  internal::SystemCore* const core_;
+  std::latch* inside_;
+};
+
+TEST_F(HeldTellsTest, NobodyGoesPastWhatAnotherWorkerPushesForThem) {
+  if (!internal::BiasedLock::Available()) GTEST_SKIP() << "this kernel has no membarrier";
+  std::latch inside(1);
+  auto slow = internal::CellPtr<SlowCell>::Adopt(new SlowCell(system_.core(), &inside));
+  internal::HeldTells tells;
+  const auto tell = [&] {
+    tells.Tell(slow.get(), internal::MakeEnvelope<void(Item)>(0, false, Item{1}));
+  };
+  for (int i = 0; i < 6; ++i) tell();
+
+  std::thread other([&] { EXPECT_TRUE(tells.PushForOwner()); });
+  inside.wait();
+  tells.End();  // before an ask, say
+  slow->passed = true;
+  other.join();
+
+  EXPECT_FALSE(slow->overtaken);
 }
 
 }  // namespace

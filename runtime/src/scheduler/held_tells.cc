@@ -6,7 +6,7 @@ namespace quern::internal {
 
 Delivery HeldTells::TellAgain(Cell* to, Envelope* envelope) {
   if (!to->TakesChains()) {
-    if (target_.load(std::memory_order_relaxed) != nullptr) Push();
+    if (target_.load(std::memory_order_acquire) != nullptr) Push();
     return to->Post(envelope);
   }
   {
@@ -26,27 +26,30 @@ Delivery HeldTells::TellAgain(Cell* to, Envelope* envelope) {
   return Delivery::kAccepted;
 }
 
-HeldTells::Chain HeldTells::TakeLocked() {
-  return {CellPtr<Cell>::Adopt(target_.exchange(nullptr, std::memory_order_relaxed)),
-          std::exchange(first_, nullptr), std::exchange(last_, nullptr)};
-}
-
 void HeldTells::Push() {
-  Chain chain;
+  CellPtr<Cell> target;
+  MailboxNode* first = nullptr;
+  MailboxNode* last = nullptr;
   {
     BiasedLockHolder lock(lock_);
-    chain = TakeLocked();
+    target = CellPtr<Cell>::Adopt(target_.exchange(nullptr, std::memory_order_relaxed));
+    first = std::exchange(first_, nullptr);
+    last = std::exchange(last_, nullptr);
   }
-  if (chain.target) chain.target->PostChain(chain.first, chain.last);
+  if (target) target->PostChain(first, last);
 }
 
 bool HeldTells::PushForOwner() {
   if (target_.load(std::memory_order_relaxed) == nullptr || !lock_.TryLockOther()) return false;
-  // Inside the lock: what the owner tells meanwhile must not overtake.
-  const Chain chain = TakeLocked();
-  if (chain.target) chain.target->PostChain(chain.first, chain.last);
+  Cell* target = target_.load(std::memory_order_relaxed);
+  if (target != nullptr) {
+    target->PostChain(std::exchange(first_, nullptr), std::exchange(last_, nullptr));
+    // Only now, or what the owner tells meanwhile overtakes: who sees nothing held takes no lock.
+    target_.store(nullptr, std::memory_order_release);
+  }
   lock_.UnlockOther();
-  return chain.first != nullptr;
+  if (target != nullptr) target->Release();
+  return target != nullptr;
 }
 
 }  // namespace quern::internal

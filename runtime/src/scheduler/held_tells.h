@@ -33,7 +33,7 @@ class HeldTells {
   // Before anything that is not told to the same actor. Owner only.
   void End() {
     to_ = nullptr;
-    if (target_.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
+    if (target_.load(std::memory_order_acquire) != nullptr) [[unlikely]] {
       Push();
     }
   }
@@ -45,21 +45,14 @@ class HeldTells {
   static constexpr int kToldAtOnce = 4;
   static constexpr int kHeldMax = 64;
 
-  struct Chain {
-    CellPtr<Cell> target;
-    MailboxNode* first = nullptr;
-    MailboxNode* last = nullptr;
-  };
-
   Delivery TellAgain(Cell* to, Envelope* envelope);
-  Chain TakeLocked();
   void Push();
 
   const Cell* to_ = nullptr;  // told last; to compare alone
   int told_ = 0;
   int held_ = 0;
   BiasedLock lock_;                     // of what follows: the owner's
-  std::atomic<Cell*> target_{nullptr};  // counted while messages are held
+  std::atomic<Cell*> target_{nullptr};  // counted; null: all that was told has been pushed
   MailboxNode* first_ = nullptr;
   MailboxNode* last_ = nullptr;
 };
