@@ -424,6 +424,7 @@ After ActorCell::FinishStop(Turn& turn) {
     const bool last_child = parent->extras().children.Remove(this);
     TellWatchers();
     if (last_child) parent->Signal(kChildrenGoneSignal);
+    turn.over = true;
     Release();
   } else {
     extras().on_stopped();

@@ -71,7 +71,9 @@ QUERN_ALWAYS_INLINE MailboxCell::TurnEnd MailboxCell::MessageLoop(Kind& self, Tu
       return TurnEnd::kGone;
     }
     if (!self.Accepting() || ((elsewhere_ & kShared) != 0 && HeldBack())) [[unlikely]] {
+      turn.over = true;
       if (LeaveWaiting()) return TurnEnd::kGone;
+      turn.over = false;
       continue;
     }
     Envelope* envelope = elsewhere_ == 0 ? nullptr : TakeElsewhere(turn);
@@ -79,7 +81,9 @@ QUERN_ALWAYS_INLINE MailboxCell::TurnEnd MailboxCell::MessageLoop(Kind& self, Tu
       envelope = static_cast<Envelope*>(mailbox_.Pop(&turn.spent));
       if (envelope == nullptr) {
         self.OnTurnEnd(turn);
+        turn.over = true;
         if (mailbox_.TryIdle()) return TurnEnd::kGone;
+        turn.over = false;
         continue;
       }
       if (envelope->is_nudge()) [[unlikely]] {
@@ -92,6 +96,7 @@ QUERN_ALWAYS_INLINE MailboxCell::TurnEnd MailboxCell::MessageLoop(Kind& self, Tu
       return TurnEnd::kGone;
     }
     if (!turn.consuming) [[unlikely]] {
+      turn.over = true;
       EndAway(turn);
       return TurnEnd::kGone;
     }

@@ -33,6 +33,7 @@ struct Turn {
   bool cancellable = true;           // false in OnStop, which may still ask
   bool cancelled = false;            // its actor has been asked to stop while a handler runs
   bool in_group = false;             // a FiberGroup's share of another turn, which cancels it
+  bool over = false;                 // `cell` may be gone: signal handlers leave it alone
   bool piped = false;                // beside the turns: what it asks holds up nobody
   Fate fate = Fate::kFinish;         // of `envelope`
   Cell* forward_to = nullptr;        // kForward: counted

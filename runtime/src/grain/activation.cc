@@ -373,6 +373,7 @@ After Activation::End(Turn& turn, Status why) {
       unhandled.push_back(envelope);
     }
   });
+  turn.over = true;
   owner_->OnEnded(*this, std::move(unhandled));
   return After::kEnded;
 }

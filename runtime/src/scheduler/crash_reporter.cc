@@ -93,7 +93,8 @@ void OnFatal(int number, siginfo_t* info, void*) {
     text << " on a thread that is no worker";
   } else {
     text << " on worker " << static_cast<uint64_t>(worker->index());
-    if (const Turn* turn = worker->turn(); turn != nullptr) AppendTurn(text, *turn);
+    const Turn* turn = worker->turn();
+    if (turn != nullptr && !turn->over) AppendTurn(text, *turn);
     if (number == SIGSEGV && RanOver(worker->runner(), info->si_addr)) {
       text << "\nquern: its stack of " << uint64_t{internal::kFiberStackBytes / 1024}
            << " KiB has run over: bound the recursion, put large things on the heap";

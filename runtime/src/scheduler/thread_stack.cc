@@ -45,7 +45,7 @@ void OnSignal(int) {
   if (worker != nullptr &&
       request.worker.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel)) {
     const Turn* turn = worker->turn();
-    request.cell = turn == nullptr ? nullptr : turn->cell;
+    request.cell = turn == nullptr || turn->over ? nullptr : turn->cell;
     if (request.cell != nullptr) request.cell->AddRef();
     request.signature =
         turn == nullptr || turn->envelope == nullptr ? nullptr : turn->envelope->signature;
