@@ -2,29 +2,20 @@
 
 import json
 import os
-import pathlib
-import select
 import signal
-import stat
 import subprocess
 import sys
-import tempfile
-import textwrap
-import time
 import unittest
 
-SUITE = pathlib.Path(__file__).resolve().parents[2] / "bench" / "suite"
-sys.path.insert(0, str(SUITE))
+from suite_kit import SUITE, Folder, ended, line
 
 import catalog  # noqa: E402
 import compare  # noqa: E402
 import figures  # noqa: E402
 import main  # noqa: E402
-import measure  # noqa: E402
 import page  # noqa: E402
 import recorded  # noqa: E402
 import results as results_module  # noqa: E402
-import schedule  # noqa: E402
 import soak  # noqa: E402
 import systems  # noqa: E402
 import tables  # noqa: E402
@@ -33,11 +24,6 @@ import written  # noqa: E402
 from measure import Run  # noqa: E402
 
 MACHINE = {"cpu": "Test CPU", "cpu_family_model": "1/1", "cpus": 2, "kernel": "6.0", "memory_mib": 1024}
-GOOD = '{"system":"fake","workload":"ping-pong","messages":100,"seconds":0.5,"cpu_seconds":0.4,"rss_bytes":1,"ok":true}'
-
-
-def line(rate, **more):
-    return {"messages": int(rate), "seconds": 1.0, "cpu_seconds": 1.0, "rss_bytes": 2**20, "ok": True, **more}
 
 
 def results_of(figures_by_cell, machine=None, **more):
@@ -50,164 +36,6 @@ def results_of(figures_by_cell, machine=None, **more):
 
 def row(name):
     return catalog.rows_of(name)[0]
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        self._folder = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self._folder.name)
-
-    def tearDown(self):
-        self._folder.cleanup()
-
-    def program(self, name, text, interpreter=sys.executable):
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!{interpreter}\n" + textwrap.dedent(text))
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
-
-
-class RunnerTest(Folder):
-    def run_program(self, text, limit=20.0):
-        runner = measure.Runner(limit, other_load_max=1000)
-        return runner.run("fake", "ping-pong", [str(self.program("fake", text))])
-
-    def test_a_run_is_the_last_line_of_json(self):
-        run = self.run_program(f"print('hello'); print('{GOOD}')")
-        self.assertEqual((run.trouble, run.line["messages"], run.kept), ("", 100, True))
-
-    def test_a_crash_is_named_by_its_signal(self):
-        run = self.run_program("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
-        self.assertEqual(run.trouble, "crashes: SIGSEGV")
-
-    def test_a_hang_ends_at_its_limit_and_leaves_no_process(self):
-        note = self.folder / "grandchild"
-        begin = time.monotonic()
-        run = self.run_program(f"""
-            import os, signal
-            child = os.fork()
-            if child: open({str(note)!r}, "w").write(str(child))
-            signal.pause()
-        """, limit=1.0)
-        self.assertEqual(run.trouble, "hangs: no result within 1 s")
-        self.assertLess(time.monotonic() - begin, 20)
-        self.assertTrue(ended(int(note.read_text())))
-
-    def test_a_miscount_is_quoted(self):
-        run = self.run_program("""
-            import sys
-            print('{"messages":9,"seconds":1,"ok":false,"wrong":"messages handled: 9, should be 10"}')
-            sys.exit(1)
-        """)
-        self.assertEqual(run.trouble, "wrong result: messages handled: 9, should be 10")
-
-    def test_a_failure_shows_the_last_words(self):
-        run = self.run_program("import sys; print('no such flag', file=sys.stderr); sys.exit(3)")
-        self.assertEqual(run.trouble, "fails with exit code 3: no such flag")
-
-    def test_silence_is_no_result(self):
-        self.assertEqual(self.run_program("pass").trouble, "prints no result")
-
-    def test_a_program_that_is_not_there_does_not_start(self):
-        run = measure.Runner(5, 1000).run("fake", "ping-pong", [str(self.folder / "nothing")])
-        self.assertIn("does not start", run.trouble)
-
-    def test_other_load_unkeeps_a_run(self):
-        spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-        try:
-            runner = measure.Runner(20, other_load_max=0.0)
-            run = runner.run("fake", "ping-pong", [str(self.program("fake", f"import time\nwhile time.process_time() < .5: pass\nprint('{GOOD}')"))])
-        finally:
-            spinner.kill()
-            spinner.wait()
-        self.assertFalse(run.kept)
-        self.assertGreater(run.other_load, 0.1)
-
-
-def ended(pid):
-    """Waits for it."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([process], [], [], 10)[0])
-    finally:
-        os.close(process)
-
-
-class FakeRunner:
-    def __init__(self, answer=lambda system, n: Run(system, "w", line(100))):
-        self.order = []
-        self._answer = answer
-
-    def run(self, system, workload, command, environment=None):
-        self.order.append(system)
-        run = self._answer(system, self.order.count(system))
-        run.workload = workload
-        return run
-
-
-class NoWait:
-    def wait(self):
-        pass
-
-
-def schedule_runs(runner, names="ABC", workloads=("w",), seconds=1e9, clock=lambda: 0.0, **more):
-    all_systems = [systems.System(name, name, ["x"], sizes={w: 10 for w in workloads}) for name in names]
-    plan = schedule.Plan([(workload, all_systems) for workload in workloads], seconds, **more)
-    return schedule.Schedule(plan, runner, lambda text: None, quiet=NoWait(), clock=clock).run()
-
-
-class ScheduleTest(unittest.TestCase):
-    def test_systems_take_turns(self):
-        runner = FakeRunner()
-        schedule_runs(runner, rounds=3)
-        self.assertEqual("".join(runner.order), "ABCABCABC")
-
-    def test_workloads_of_a_group_take_turns_too(self):
-        order = []
-        runner = FakeRunner()
-        run = runner.run
-        runner.run = lambda system, workload, *rest: order.append(workload) or run(system, workload, *rest)
-        system = systems.System("A", "A", ["x"], sizes={"v": 10, "w": 10, "x": 10})
-        plan = schedule.Plan([(("v", "w"), [system]), ("x", [system])], 1e9, rounds=2)
-        schedule.Schedule(plan, runner, lambda text: None, quiet=NoWait(), clock=lambda: 0.0).run()
-        self.assertEqual("".join(order), "vwvwxx")
-
-    def test_features_stand_beside_what_they_are_compared_with(self):
-        self.assertEqual(catalog.grouped(["big", "features-tell", "ask", "features-tell-stash"]),
-                         ["big", ("features-tell", "features-tell-stash"), "ask"])
-
-    def test_disturbed_runs_are_repeated_up_to_a_bound(self):
-        runner = FakeRunner(lambda system, n: Run(system, "w", line(1), kept=system != "B"))
-        schedule_runs(runner, names="AB", rounds=2, attempts=4)
-        self.assertEqual((runner.order.count("A"), runner.order.count("B")), (2, 4))
-
-    def test_what_breaks_twice_is_left_alone(self):
-        runner = FakeRunner(lambda system, n: Run(system, "w", trouble="crashes: SIGSEGV" if system == "B" else "",
-                                                  line=line(1)))
-        schedule_runs(runner, rounds=5)
-        self.assertEqual((runner.order.count("A"), runner.order.count("B"), runner.order.count("C")), (5, 2, 5))
-
-    def test_every_cell_runs_once_even_without_time(self):
-        runner = FakeRunner()
-        now = iter(range(0, 10**9, 100))
-        schedule_runs(runner, workloads=("v", "w"), seconds=1, clock=lambda: next(now))
-        self.assertEqual("".join(runner.order), "ABCABC")
-
-    def test_a_machine_that_is_never_quiet_is_not_waited_for_forever(self):
-        now = [0.0]
-
-        def busy():
-            now[0] += 0.1
-            return 1.0
-
-        quiet = schedule.Quiet(load=busy, clock=lambda: now[0])
-        for _ in range(50):
-            quiet.wait()
-        self.assertLess(now[0], schedule.QUIET_WAIT_SECONDS * schedule.GIVES_UP_WAITING_AFTER + 50 * 0.2 + 1)
 
 
 class FiguresTest(unittest.TestCase):

@@ -5,7 +5,8 @@
 //   owner    lock.Lock(); list.PushBack(x); lock.Unlock();
 //   other    if (lock.TryLockOther()) { y = list.PopFront(); lock.UnlockOther(); }
 //
-// Sections are a few instructions long and call nobody. One other at a time.
+// An owner's sections are a few instructions long and call nobody; the owner waits for an other's,
+// so those are short, too. One other at a time.
 
 #ifndef QUERN_RUNTIME_SRC_SCHEDULER_BIASED_LOCK_H_
 #define QUERN_RUNTIME_SRC_SCHEDULER_BIASED_LOCK_H_
