@@ -273,6 +273,29 @@ TEST_F(GrainFilterTest, ACallerIsAskedBeforeAMessageLeaves) {
   EXPECT_EQ(closed.Ask(Get{}).status(), absl::UnknownError("a filter of calls threw: bad"));
 }
 
+struct Thrice {
+  Ref<TallyApi> to;
+};
+struct CallerApi : Protocol<void(Thrice)> {};
+struct Caller : Actor<CallerApi> {
+  void On(const Thrice& m) {
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(m.to.Ask(Get{}).ok());
+  }
+};
+
+TEST_F(GrainFilterTest, ACallerIsAskedBeforeEveryMessageOfARefThatItKeeps) {
+  ASSERT_TRUE(system_.Host<Tally>().ok());
+  before_send_ = [&](const GrainCall& call) {
+    journal().Add(call.grain.ToString());
+    return absl::OkStatus();
+  };
+
+  system_.Spawn<Caller>("caller").value().Tell(Thrice{system_.Grain<TallyApi>("a")});
+  system_.WaitUntilQuiet();
+
+  EXPECT_EQ(journal().Text(), "tally/a, made, activated, tally/a, tally/a");
+}
+
 TEST_F(GrainFilterTest, ANullFilterIsRefusedWhereTheKindIsHosted) {
   EXPECT_EQ(OutcomeOf(system_.Host<Tally>({.kind = "x", .filters = {nullptr}})),
             "INVALID_ARGUMENT");
