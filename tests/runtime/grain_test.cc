@@ -54,6 +54,14 @@ TEST_F(GrainTest, EachKeyIsAGrainOfItsOwn) {
   EXPECT_EQ(Tallied("a/b").Ask(Get{}).value(), 0);
 }
 
+TEST_F(GrainTest, ItsAddressIsMadeOnceAndKept) {
+  const auto grain = Tallied("a");
+
+  EXPECT_EQ(grain.path_view(), "tally/a");
+  EXPECT_EQ(grain.path_view().data(), Ref<TallyApi>(grain).path_view().data());
+  EXPECT_EQ(grain.path(), "tally/a");
+}
+
 TEST_F(GrainTest, AHundredFirstCallsAtOnceActivateOnce) {
   constexpr int kThreads = 10;
   constexpr int kCalls = 10;
@@ -140,6 +148,23 @@ TEST_F(GrainTest, AMessageKeepsAGrainFromIdling) {
 
   EXPECT_EQ(journal().Text(), "made, activated");
   Advance(seconds(30));
+  EXPECT_EQ(journal().Await(4), "made, activated, deactivated OK, destroyed");
+}
+
+TEST_F(GrainTest, AShortIdleTimeoutIsLookedAtEvery100MillisecondsWhileMessagesCome) {
+  ASSERT_TRUE(system_.Host<Tally>({.kind = "brief", .idle_timeout = milliseconds(10)}).ok());
+  const auto grain = system_.Grain<TallyApi>("a", "brief");
+  ASSERT_TRUE(grain.Ask(Get{}).ok());
+  Advance(milliseconds(5));
+  ASSERT_TRUE(grain.Ask(Get{}).ok());
+
+  Advance(milliseconds(5));  // the timer finds that message, and comes again
+  system_.WaitUntilQuiet();
+  Advance(milliseconds(99));
+  system_.WaitUntilQuiet();
+
+  EXPECT_EQ(journal().Text(), "made, activated");
+  Advance(milliseconds(1));
   EXPECT_EQ(journal().Await(4), "made, activated, deactivated OK, destroyed");
 }
 

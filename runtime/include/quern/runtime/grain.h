@@ -63,7 +63,8 @@ class StateBase;
 // Of a kind, given where it is hosted.
 struct GrainOptions {
   std::string kind = {};  // empty: the Api's kKind
-  // Without a message for so long an activation ends. kNeverIdle: it stays.
+  // Without a message for so long an activation ends. kNeverIdle: it stays. While messages come,
+  // one of less than 100 ms is looked at every 100 ms.
   Duration idle_timeout = kGrainIdleDefault;
   // False: ticks of the grain's timers do not count as messages for `idle_timeout`.
   bool ticks_keep_active = true;
