@@ -50,5 +50,29 @@ TEST_F(AllocationTest, AsksOfAPlainThreadNeedNoMemory) {
   ExpectNone(span_);
 }
 
+// Prints where it sends to.
+struct Printer : Player {
+  using Player::On;
+  using Player::Player;
+  void On(const Probe& m) {
+    line_.assign(peer_ ? peer_.path_view() : std::string_view());
+    Player::On(m);
+  }
+  std::string line_;
+};
+
+TEST_F(AllocationTest, PrintingAnAddressNeedsNoMemory) {
+  const std::string name(40, 'a');
+  auto ping = system_.Spawn<Printer>("ping " + name, &span_).value();
+  auto pong = system_.Spawn<Printer>("pong " + name, nullptr).value();
+  ping.Tell(Meet{pong});
+  pong.Tell(Meet{ping});
+
+  ping.Tell(Probe{0});
+  span_.Wait();
+
+  ExpectNone(span_);
+}
+
 }  // namespace
 }  // namespace quern

@@ -185,6 +185,7 @@ class SlowCell final : public internal::Cell {
     Cell::PostChain(first, last);
   }
   std::string Path() const override { return "/slow"; }
+  std::string_view PathView() override { return "/slow"; }
   internal::SystemCore* system_core() const override { return core_; }
 
   std::atomic<bool> passed{false};

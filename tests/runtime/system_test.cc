@@ -8,6 +8,8 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -121,6 +123,24 @@ class SystemTest : public ::testing::Test {
                                .clock = &clock_,
                                .extensions = Extensions().With(std::make_shared<Rates>(Rates{5}))}};
 };
+
+TEST_F(SystemTest, AnAddressIsMadeOnceAndKept) {
+  const Ref<NodeApi> parent = Spawn("a");
+  parent.Ask(SpawnChild{"b"}).value();
+  const auto child = system_.Find<NodeApi>("/a/b").value();
+  std::vector<std::string_view> seen(4);
+  std::vector<std::thread> threads;
+  for (std::string_view& text : seen) threads.emplace_back([&] { text = child.path_view(); });
+  for (std::thread& thread : threads) thread.join();
+
+  for (const std::string_view text : seen) {
+    EXPECT_EQ(text, "/a/b");
+    EXPECT_EQ(text.data(), child.path_view().data());
+  }
+  EXPECT_EQ(Ref<NodeApi>().path_view(), "");
+  system_.Stop();
+  EXPECT_EQ(child.path_view(), "/a/b");
+}
 
 TEST_F(SystemTest, FindsByPathAndType) {
   Spawn("a").Ask(SpawnChild{"b"}).value();

@@ -198,6 +198,10 @@ std::string ActorCell::Path() const {
   return path;
 }
 
+std::string_view ActorCell::PathView() {
+  return extras().path.Get([this] { return Path(); });
+}
+
 std::vector<CellPtr<ActorCell>> ActorCell::ChildrenFrom(std::string_view first, size_t max) {
   ActorExtras* have = extras_if_any();
   if (have == nullptr) return {};

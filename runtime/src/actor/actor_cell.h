@@ -51,6 +51,7 @@ class ActorCell final : public MailboxCell {
   static StatusOr<CellPtr<ActorCell>> Spawn(ActorCell* parent, const SpawnRequest& request);
 
   std::string Path() const override;
+  std::string_view PathView() override;
   void RequestStop() override { Signal(kStopSignal); }
   Status Request(LifeOrder order) override;
   void Dispose() noexcept override;

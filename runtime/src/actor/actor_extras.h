@@ -17,6 +17,7 @@
 #include "actor/actor_timers.h"
 #include "actor/children.h"
 #include "actor/death_watch.h"
+#include "actor/kept_text.h"
 #include "actor/restart_budget.h"
 #include "actor/state_stack.h"
 #include "mailbox/side_mail.h"
@@ -59,6 +60,7 @@ struct ActorExtras {
   Children children;
   Escalations escalations;
   Watchers watchers;
+  KeptText path;
   std::atomic<bool> to_be_suspended{false};
   // Written on the actor's turn, read by the root for eviction.
   std::atomic<bool> passivation_paused{false};

@@ -19,11 +19,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
 
 #include "actor/actor_timers.h"
+#include "actor/kept_text.h"
 #include "actor/mailbox_cell.h"
 #include "mailbox/side_mail.h"
 #include "quern/runtime/fiber_sync.h"
@@ -114,6 +116,9 @@ class Activation final : public MailboxCell {
 
   // Cell:
   std::string Path() const override { return id_.ToString(); }
+  std::string_view PathView() override {
+    return path_.Get([this] { return Path(); });
+  }
   std::string_view ClassName() const override { return kind_->kind; }
   void RequestStop() override;
   void FillSender(SenderStamp* stamp) const override;
@@ -197,6 +202,7 @@ class Activation final : public MailboxCell {
   std::unique_ptr<ActorTimers> timers_;  // made by the first
   std::unique_ptr<SideMail> side_mail_;
 
+  KeptText path_;
   std::atomic<ActivationState> state_{ActivationState::kActivating};
   std::atomic<int64_t> last_active_{0};
   static constexpr int64_t kNotYet = INT64_MIN;

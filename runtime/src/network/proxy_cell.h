@@ -6,7 +6,9 @@
 #define QUERN_RUNTIME_SRC_NETWORK_PROXY_CELL_H_
 
 #include <string>
+#include <string_view>
 
+#include "actor/kept_text.h"
 #include "grain/shortcut.h"
 #include "quern/runtime/grain_id.h"
 #include "quern/runtime/internal/cell.h"
@@ -42,6 +44,9 @@ class GrainProxyCell final : public ProxyCell {
   bool TakesChains() const override { return shortcut_.open(); }
   void PostChain(MailboxNode* first, MailboxNode* last) override;
   std::string Path() const override { return id_.ToString(); }
+  std::string_view PathView() override {
+    return path_.Get([this] { return Path(); });
+  }
   const GrainId& grain_id() const { return id_; }
 
  private:
@@ -50,6 +55,7 @@ class GrainProxyCell final : public ProxyCell {
   const GrainId id_;
   const Status valid_;
   Shortcut shortcut_;
+  KeptText path_;
 };
 
 class RemoteActorCell final : public ProxyCell {
@@ -57,6 +63,7 @@ class RemoteActorCell final : public ProxyCell {
   RemoteActorCell(SystemCore* core, const WireTable* wire, std::string address)
       : ProxyCell(core, wire), address_(std::move(address)) {}
   std::string Path() const override { return address_; }
+  std::string_view PathView() override { return address_; }
 
  private:
   Delivery Route(Message message) override;

@@ -52,6 +52,7 @@ class RouterCell final : public Cell {
 
   Delivery Post(Envelope* envelope) override;
   std::string Path() const override { return path_; }
+  std::string_view PathView() override { return path_; }
   void RequestStop() override;
   SystemCore* system_core() const override { return core_; }
 

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -159,6 +160,10 @@ class Ref {
 
   // "/parent/child", "kind/key", the address of a remote actor; "" when empty.
   std::string path() const { return cell_ ? cell_->Path() : std::string(); }
+
+  // The same, for those who print it again and again: the target makes it at the first call and
+  // keeps it. Lives as long as any Ref to it. Thread-safe.
+  std::string_view path_view() const { return cell_ ? cell_->PathView() : std::string_view(); }
 
   // Of the target in its process; 0 when empty.
   uint64_t id() const { return cell_ ? cell_->id() : 0; }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "quern/runtime/delivery.h"
@@ -42,6 +43,8 @@ class Cell {
 
   // "/parent/child" of an actor, "kind/key" of a grain, the address of a remote actor. Thread-safe.
   virtual std::string Path() const = 0;
+  // The same, made once and kept: lives as long as the cell. Thread-safe.
+  virtual std::string_view PathView() = 0;
 
   // Asks the target to stop; returns at once. Thread-safe. A grain's proxy does nothing.
   virtual void RequestStop() {}
