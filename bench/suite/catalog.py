@@ -85,6 +85,8 @@ ROWS = (
     Row("ask-load-80", "ask at 80 % of the peak, p99.9", "ns", figure="p999_ns", target=Target(spreading=1)),
     Row("fairness", "wait beside busy pairs, longest", "ms", figure="max_ms", target=Target(at_most=10), scales=False),
     Row("fairness", "wait beside busy pairs, p99.9", "ms", figure="p999_ms", target=Target(at_most=10), scales=False),
+    Row("at-rest", "idle system, 100 ms after its last message", "% of a core", figure="core_percent", target=Target(at_most=1),
+        scales=False),
     Row("grain-tell-1", "grain tell, one grain", "messages/s", target=Target(spreading=10, only=("goakt",))),
     Row("grain-tell-256", "grain tell, over 256", "messages/s", target=Target(spreading=10, only=("goakt",))),
     Row("grain-ask", "grain ask", "asks/s", target=Target(spreading=5, only=("goakt",))),
@@ -123,6 +125,7 @@ class Feature:
 
 FEATURES = (
     Feature("passivation after a minute", "features-tell", "features-tell-passivation"),
+    Feature("passivation after 100 ms", "features-tell", "features-tell-passivation-soon"),
     Feature("a stash", "features-tell", "features-tell-stash"),
     Feature("reentrancy", "features-tell", "features-tell-reentrant", used=True),
     Feature("the watchdog", "features-tell", "features-tell-watchdog"),
@@ -131,9 +134,12 @@ FEATURES = (
     Feature("a subscriber of events", "features-tell", "features-tell-events"),
     Feature("metrics read 100 times a second", "features-tell", "features-tell-metrics"),
     Feature("the target looked up by name", "features-tell", "features-tell-by-name", used=True),
+    Feature("the target's address printed", "features-tell", "features-tell-printed", used=True),
     Feature("asks: reentrancy", "features-ask", "features-ask-reentrant", used=True),
     Feature("asks: a bound of those in flight", "features-ask", "features-ask-counted", used=True),
     Feature("asks: 8 others wait for the asker", "features-ask", "features-ask-chain", used=True),
+    Feature("grains: an idle timeout of minutes", "features-grain", "features-grain-idle"),
+    Feature("grains: an idle timeout of 100 ms", "features-grain", "features-grain-idle-soon"),
 )
 
 # Workloads that are compared with one another take turns, as systems do.

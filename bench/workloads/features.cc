@@ -38,6 +38,7 @@ struct Variant {
   bool watchdog = false;
   bool timer = false;
   bool by_name = false;  // the peer is looked up for every message
+  bool printed = false;  // the peer's address is, for every message
   // Before the run and after it, while the system is there.
   std::function<void(System&, const Ref<PlayerApi>&)> begin = nullptr;
   std::function<void()> end = nullptr;
@@ -58,6 +59,7 @@ struct Player : Actor<PlayerApi> {
   void On(const Ball& m) {
     ++handled_;
     if (m.left == 1) return finish_->One();
+    if (variant_->printed) line_.assign(peer_.path_view());
     if (variant_->by_name) {
       system_->Find<PlayerApi>(name_).value().Tell(Ball{m.left - 1});
     } else {
@@ -70,6 +72,7 @@ struct Player : Actor<PlayerApi> {
   Finish* finish_;
   Ref<PlayerApi> peer_;
   std::string name_;
+  std::string line_;
   int64_t handled_ = 0;
 };
 
@@ -167,6 +170,9 @@ Outcome FeaturesTell(const Setup& setup) { return Play(setup, {}); }
 Outcome FeaturesTellPassivation(const Setup& setup) {
   return Play(setup, {.spawn = {.passivate_after = minutes(1)}});
 }
+Outcome FeaturesTellPassivationSoon(const Setup& setup) {
+  return Play(setup, {.spawn = {.passivate_after = milliseconds(100)}});
+}
 Outcome FeaturesTellStash(const Setup& setup) {
   return Play(setup, {.spawn = {.stash_capacity = 100}});
 }
@@ -194,6 +200,7 @@ Outcome FeaturesTellMetrics(const Setup& setup) {
   return Play(setup, {.begin = begin, .end = [&] { outside.Stop(); }});
 }
 Outcome FeaturesTellByName(const Setup& setup) { return Play(setup, {.by_name = true}); }
+Outcome FeaturesTellPrinted(const Setup& setup) { return Play(setup, {.printed = true}); }
 
 Outcome FeaturesAsk(const Setup& setup) { return AskWith(setup, {}, 0); }
 Outcome FeaturesAskReentrant(const Setup& setup) {

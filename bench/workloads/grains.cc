@@ -1,5 +1,7 @@
 // Grains of this process: told by two actors, one grain and 256 of them; asked one at a time.
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -56,12 +58,12 @@ struct Teller : Actor<CallerApi> {
   std::vector<Ref<TallyApi>> grains_;
 };
 
-Outcome TellGrains(const Setup& setup, int64_t grains) {
+Outcome TellGrains(const Setup& setup, int64_t grains, const GrainOptions& options = {}) {
   constexpr int64_t kTellers = 2;
   const int64_t rounds = std::max<int64_t>(1, setup.size / (kTellers * grains));
   System system(OptionsFor(setup));
   Finish finish;
-  system.Host<Counter>({}, kTellers * rounds, &finish).IgnoreError();
+  system.Host<Counter>(options, kTellers * rounds, &finish).IgnoreError();
   std::vector<Ref<TallyApi>> refs;
   for (int64_t i = 0; i < grains; ++i) {
     refs.push_back(system.Grain<TallyApi>(std::to_string(i)));
@@ -103,6 +105,13 @@ struct Asker : Actor<CallerApi> {
 
 Outcome GrainTell1(const Setup& setup) { return TellGrains(setup, 1); }
 Outcome GrainTell256(const Setup& setup) { return TellGrains(setup, 256); }
+Outcome FeaturesGrain(const Setup& setup) {
+  return TellGrains(setup, 1, {.idle_timeout = kNeverIdle});
+}
+Outcome FeaturesGrainIdle(const Setup& setup) { return TellGrains(setup, 1); }
+Outcome FeaturesGrainIdleSoon(const Setup& setup) {
+  return TellGrains(setup, 1, {.idle_timeout = std::chrono::milliseconds(100)});
+}
 
 Outcome GrainAsk(const Setup& setup) {
   Latencies latencies(setup.size);

@@ -66,6 +66,7 @@ std::vector<Workload> Workloads() {
       {"mailbox-fair", 1'000'000, &MailboxFair},
       {"million-actors", 1'000'000, &MillionActors, /*warm_up=*/false},
       {"fairness", 2'000, &Fairness},
+      {"at-rest", 1'000, &AtRest, /*warm_up=*/false},
   };
 }
 
@@ -73,6 +74,7 @@ std::vector<Workload> Features() {
   return {
       {"features-tell", 10'000'000, &FeaturesTell},
       {"features-tell-passivation", 10'000'000, &FeaturesTellPassivation},
+      {"features-tell-passivation-soon", 10'000'000, &FeaturesTellPassivationSoon},
       {"features-tell-stash", 10'000'000, &FeaturesTellStash},
       {"features-tell-reentrant", 10'000'000, &FeaturesTellReentrant},
       {"features-tell-watchdog", 10'000'000, &FeaturesTellWatchdog},
@@ -81,10 +83,14 @@ std::vector<Workload> Features() {
       {"features-tell-events", 10'000'000, &FeaturesTellEvents},
       {"features-tell-metrics", 10'000'000, &FeaturesTellMetrics},
       {"features-tell-by-name", 10'000'000, &FeaturesTellByName},
+      {"features-tell-printed", 10'000'000, &FeaturesTellPrinted},
       {"features-ask", 2'000'000, &FeaturesAsk},
       {"features-ask-reentrant", 2'000'000, &FeaturesAskReentrant},
       {"features-ask-counted", 2'000'000, &FeaturesAskCounted},
       {"features-ask-chain", 2'000'000, &FeaturesAskChain},
+      {"features-grain", 4'000'000, &FeaturesGrain},
+      {"features-grain-idle", 4'000'000, &FeaturesGrainIdle},
+      {"features-grain-idle-soon", 4'000'000, &FeaturesGrainIdleSoon},
   };
 }
 

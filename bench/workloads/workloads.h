@@ -103,10 +103,12 @@ Outcome MailboxFair(const Setup& setup);
 
 Outcome MillionActors(const Setup& setup);
 Outcome Fairness(const Setup& setup);
+Outcome AtRest(const Setup& setup);
 
 // What features cost those who do not use them.
 Outcome FeaturesTell(const Setup& setup);
 Outcome FeaturesTellPassivation(const Setup& setup);
+Outcome FeaturesTellPassivationSoon(const Setup& setup);
 Outcome FeaturesTellStash(const Setup& setup);
 Outcome FeaturesTellReentrant(const Setup& setup);
 Outcome FeaturesTellWatchdog(const Setup& setup);
@@ -115,10 +117,14 @@ Outcome FeaturesTellWatched(const Setup& setup);
 Outcome FeaturesTellEvents(const Setup& setup);
 Outcome FeaturesTellMetrics(const Setup& setup);
 Outcome FeaturesTellByName(const Setup& setup);
+Outcome FeaturesTellPrinted(const Setup& setup);
 Outcome FeaturesAsk(const Setup& setup);
 Outcome FeaturesAskReentrant(const Setup& setup);
 Outcome FeaturesAskCounted(const Setup& setup);
 Outcome FeaturesAskChain(const Setup& setup);
+Outcome FeaturesGrain(const Setup& setup);
+Outcome FeaturesGrainIdle(const Setup& setup);
+Outcome FeaturesGrainIdleSoon(const Setup& setup);
 
 }  // namespace quern::bench
 
