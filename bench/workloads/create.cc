@@ -1,7 +1,6 @@
 // Actors that live for one message: one actor spawns a million, tells each once, and each ends.
 
 #include <cstdint>
-#include <string>
 
 #include "quern/bench/finish.h"
 #include "quern/quern.h"
@@ -33,7 +32,7 @@ struct Maker : Actor<MakerApi> {
   Maker(Finish* finish, Tally* sum) : finish_(finish), sum_(sum) {}
   void On(const Make& m, Context& context) {
     for (int64_t i = 1; i <= m.actors; ++i) {
-      context.Spawn<Dayfly>(std::to_string(i), finish_, sum_).value().Tell(Work{i});
+      context.SpawnUnnamed<Dayfly>(finish_, sum_).value().Tell(Work{i});
     }
   }
   Finish* finish_;

@@ -2,7 +2,6 @@
 // every node its sum, and ends.
 
 #include <cstdint>
-#include <string>
 #include <utility>
 
 #include "quern/bench/finish.h"
@@ -34,7 +33,7 @@ struct Node : Actor<NodeApi> {
     }
     const int64_t each = m.leaves / kChildren;
     for (int64_t i = 0; i < kChildren; ++i) {
-      auto child = context.Spawn<Node>(std::to_string(i), Ref<ParentApi>(Self())).value();
+      auto child = context.SpawnUnnamed<Node>(Ref<ParentApi>(Self())).value();
       child.Tell(Grow{m.first + i * each, each});
     }
   }
@@ -73,7 +72,7 @@ Outcome Skynet(const Setup& setup) {
 
   finish.Expect(1);
   Stopwatch watch;
-  system.Spawn<Node>("0", top).value().Tell(Grow{0, leaves});
+  system.SpawnUnnamed<Node>(top).value().Tell(Grow{0, leaves});
   finish.Wait();
   Outcome outcome{.messages = leaves, .took = watch.Stop()};
   outcome.Check("sum of leaves", static_cast<double>(sum),

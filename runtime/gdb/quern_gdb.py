@@ -15,6 +15,7 @@ import gdb.unwinder
 
 NAMESPACE = "quern::internal::"
 DEPTH_MAX = 10000  # messages that are counted: kMailboxCountMax
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # ActorName
 NEVER_READ = "a part of it cannot be read"
 
 # Where jump_fcontext of Boost.Context 1.81 keeps a suspended fiber's registers (jump_x86_64_sysv_elf_gas.S); above
@@ -126,10 +127,23 @@ def as_actor(cell):
 
 
 def name_of(actor):
-    """It lies behind the cell."""
+    """It lies behind the object and its arguments; one that was not given is made from the id."""
     size = int(actor["name_bytes_"])
-    begin = (actor.address + 1).cast(gdb.lookup_type("char").pointer())
-    return begin.string("utf-8", "replace", size) if size else ""
+    if not size:
+        return generated_name(int(actor["id_"]))
+    factory = actor["factory_"]
+    alignment = int(factory["arguments_alignment"])
+    behind = int((actor.address + 1)) + int(factory["actor_class"]["bytes"])
+    begin = (behind + alignment - 1) // alignment * alignment + int(factory["arguments_bytes"])
+    return gdb.Value(begin).cast(gdb.lookup_type("char").pointer()).string("utf-8", "replace", size)
+
+
+def generated_name(number):
+    text = ""
+    while number:
+        number, digit = divmod(number, len(DIGITS))
+        text = DIGITS[digit] + text
+    return "$" + text
 
 
 def path_of(cell):
@@ -137,9 +151,9 @@ def path_of(cell):
     if kind == "ActorCell":
         names = []
         actor = as_actor(cell)
-        while int(actor["parent_"]["cell_"]) != 0:
+        while int(actor["parent_"]) != 0:
             names.append(name_of(actor))
-            actor = actor["parent_"]["cell_"].dereference()
+            actor = actor["parent_"].dereference()
         return "/" + "/".join(reversed(names))
     if kind == "Activation":
         grain = pointer_to("Activation", cell).dereference()["id_"]
@@ -199,8 +213,15 @@ def children_of(actor):
     extras = plain(actor["extras_"])
     if int(extras) == 0:
         return []
-    found = [as_actor(slot) for slot in members(extras["children"]["cells_"])]
-    return sorted(found, key=name_of)
+    children = extras["children"]
+    slots = children["unnamed_"]
+    found = [as_actor(slot) for slot in members(children["named_"])]
+    for i in range(int(slots["capacity_"])):
+        if int(slots["slots_"][i]) != 0:
+            found.append(as_actor(slots["slots_"][i]))
+    found += [as_actor(slot["value"]["second"]) for slot in members(slots["displaced_"])]
+    living = [child for child in found if int(plain(child["gate_"])) & 1 == 0]  # MailboxCell::kClosed
+    return sorted(living, key=name_of)
 
 
 def nanos(time):

@@ -43,13 +43,13 @@ TEST_F(FunctionActorTest, AnswersWithItsFunctions) {
   EXPECT_EQ(greeter->Ask(Count{}).value(), 2);
 }
 
-TEST_F(FunctionActorTest, NamesItselfWhenNobodyDoes) {
+TEST_F(FunctionActorTest, NeedsNoName) {
   const auto count = [](const Count&) -> StatusOr<int> { return 1; };
 
   auto one = SpawnFunction<GreeterApi>(system_, kGreet, count, kThrow);
   auto two = SpawnFunction<GreeterApi>(system_, kGreet, count, kThrow);
 
-  EXPECT_EQ(one->path().rfind("/function-", 0), 0u) << one->path();
+  EXPECT_EQ(one->path().rfind("/$", 0), 0u) << one->path();
   EXPECT_NE(one->path(), two->path());
 }
 

@@ -25,8 +25,8 @@
 
 namespace quern::internal {
 
-// An idle actor is this, its name and its object.
-static_assert(sizeof(ActorCell) <= 112);
+// An idle actor is this and its object, and a name that it was given.
+static_assert(sizeof(ActorCell) <= 96);
 
 namespace {
 
@@ -54,6 +54,11 @@ Status ValidateName(std::string_view name) {
     return c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
   const bool relative = name == "." || name == "..";  // a path's own words
+  if (name.starts_with(ActorName::kGeneratedMark)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "spawn \"", IsUtf8(name) ? std::string(name) : "(not UTF-8)",
+        "\": names that begin with '$' are those of actors that are spawned without one"));
+  }
   if (!name.empty() && name.size() <= kActorNameBytesMax && plain && !relative && IsUtf8(name)) {
     return absl::OkStatus();
   }
@@ -63,40 +68,46 @@ Status ValidateName(std::string_view name) {
                    "characters, and neither \".\" nor \"..\""));
 }
 
+size_t NameBytes(const SpawnRequest& request) {
+  return request.name.has_value() ? request.name->size() : 0;
+}
+
 }  // namespace
 
 ActorCell::Layout::Layout(const ActorFactory* factory, size_t name_bytes)
-    : arguments(sizeof(ActorCell) + name_bytes), alignment(std::align_val_t{alignof(ActorCell)}) {
+    : gap(0), arguments(sizeof(ActorCell)), name(sizeof(ActorCell)), alignment(alignof(ActorCell)) {
   const auto align = [](size_t offset, size_t to) { return (offset + to - 1) & ~(to - 1); };
-  object = arguments;
-  bytes = arguments;
-  if (factory == nullptr) return;
-  arguments = align(arguments, factory->arguments_alignment);
-  object = align(arguments + factory->arguments_bytes, factory->actor_class->alignment);
-  bytes = object + factory->actor_class->bytes;
-  alignment = std::align_val_t{std::max(
-      {alignof(ActorCell), factory->actor_class->alignment, factory->arguments_alignment})};
+  if (factory != nullptr) {
+    const ActorClass& of = *factory->actor_class;
+    alignment = std::max({alignment, of.alignment, factory->arguments_alignment});
+    gap = align(sizeof(ActorCell), alignment) - sizeof(ActorCell);
+    arguments = align(gap + sizeof(ActorCell) + of.bytes, factory->arguments_alignment) - gap;
+    name = arguments + factory->arguments_bytes;
+  }
+  bytes = gap + name + name_bytes;
 }
 
 void* ActorCell::Layout::Allocate() const {
-  if (alignment > kPooledAlignment) return ::operator new(bytes, alignment);
-  return AllocateBlock(bytes, BlockClassFor(bytes));
+  void* const memory = alignment > kPooledAlignment
+                           ? ::operator new(bytes, std::align_val_t{alignment})
+                           : AllocateBlock(bytes, BlockClassFor(bytes));
+  return static_cast<char*>(memory) + gap;
 }
 
-void ActorCell::Layout::Free(void* memory) const {
-  if (alignment > kPooledAlignment) return ::operator delete(memory, alignment);
+void ActorCell::Layout::Free(ActorCell* cell) const {
+  void* const memory = reinterpret_cast<char*>(cell) - gap;
+  if (alignment > kPooledAlignment) return ::operator delete(memory, std::align_val_t{alignment});
   FreeBlockMemory(memory, BlockClassFor(bytes));
 }
 
-ActorCell::ActorCell(SystemCore* core, CellPtr<ActorCell> parent, const SpawnRequest& request,
-                     const Layout& layout)
+ActorCell::ActorCell(SystemCore* core, ActorCell* parent, const SpawnRequest& request)
     : MailboxCell(core, SystemCore::NextCellId()),
-      name_bytes_(static_cast<uint8_t>(request.name.size())),
-      spawned_by_start_(parent && parent->parent_ && parent->state_ != State::kRunning),
+      name_bytes_(static_cast<uint8_t>(NameBytes(request))),
+      spawned_by_start_(parent != nullptr && parent->parent_ != nullptr &&
+                        parent->state_ != State::kRunning),
       factory_(request.factory),
-      parent_(std::move(parent)),
-      object_offset_(static_cast<uint32_t>(layout.object)) {
-  std::memcpy(name_begin(), request.name.data(), request.name.size());
+      parent_(parent) {
+  if (named()) std::memcpy(name_begin(), request.name->data(), name_bytes_);
 }
 
 ActorCell::~ActorCell() {
@@ -104,21 +115,39 @@ ActorCell::~ActorCell() {
   delete extras_if_any();
 }
 
+char* ActorCell::name_begin() const {
+  return const_cast<char*>(reinterpret_cast<const char*>(this)) +
+         Layout(factory_, name_bytes_).name;
+}
+
+std::string_view ActorCell::given_name() const { return {name_begin(), name_bytes_}; }
+
 void ActorCell::DropArguments() {
   if (has_arguments_) factory_->destroy_arguments(arguments());
   has_arguments_ = false;
 }
 
+void ActorCell::LeaveParent() {
+  if (unshared()) return;  // and will be gone at once
+  parent_->AddRef();
+  holds_parent_ = true;
+}
+
+// What it leans on goes last.
 void ActorCell::Dispose() noexcept {
   const Layout layout(factory_, name_bytes_);
+  SystemCore* const its_core = parent_ == nullptr ? &core() : nullptr;
+  ActorCell* const parent = holds_parent_ ? parent_ : nullptr;
   this->~ActorCell();
   layout.Free(this);
+  if (parent != nullptr) parent->Release();
+  if (its_core != nullptr) its_core->Release();
 }
 
 CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on_stopped) {
-  const Layout layout(nullptr, 0);
-  auto* root = ::new (layout.Allocate())
-      ActorCell(core, {}, SpawnRequest{"", nullptr, nullptr, nullptr}, layout);
+  core->AddRef();  // for the whole tree
+  auto* root = ::new (Layout(nullptr, 0).Allocate())
+      ActorCell(core, nullptr, SpawnRequest{std::nullopt, nullptr, nullptr, nullptr});
   root->extras().on_stopped = std::move(on_stopped);
   root->MarkSignal(kStartSignal);
   root->MailboxCell::Start();
@@ -126,28 +155,26 @@ CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on
 }
 
 StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequest& request) {
-  if (Status valid = ValidateName(request.name); !valid.ok()) return valid;
-  if (Status valid = request.options->supervisor.Validate(); !valid.ok()) return valid;
+  std::unique_ptr<ChosenMailbox> mailbox;
+  if (request.name.has_value()) {
+    if (Status valid = ValidateName(*request.name); !valid.ok()) return valid;
+  }
+  if (request.options != nullptr) {
+    if (Status valid = request.options->supervisor.Validate(); !valid.ok()) return valid;
+    StatusOr<std::unique_ptr<ChosenMailbox>> made = ChosenMailbox::Make(request.options->mailbox);
+    if (!made.ok()) return made.status();
+    mailbox = *std::move(made);
+  }
   if (parent->core().stopping()) return absl::UnavailableError("spawn: the system is stopping");
-  StatusOr<std::unique_ptr<ChosenMailbox>> mailbox = ChosenMailbox::Make(request.options->mailbox);
-  if (!mailbox.ok()) return mailbox.status();
-  const Layout layout(request.factory, request.name.size());
-  auto cell = CellPtr<ActorCell>::Adopt(::new (layout.Allocate()) ActorCell(
-      &parent->core(), CellPtr<ActorCell>::Share(parent), request, layout));
+  const Layout layout(request.factory, NameBytes(request));
+  auto cell = CellPtr<ActorCell>::Adopt(::new (layout.Allocate())
+                                            ActorCell(&parent->core(), parent, request));
   if (request.factory->arguments_bytes != 0) {
     request.factory->keep_arguments(cell->arguments(), request.arguments);
     cell->has_arguments_ = true;
   }
-  cell->SetChosenMailbox(*std::move(mailbox));
-  cell->SetStash(request.options->stash_capacity);
-  cell->KeepOptions(*request.options);
-  if (request.options->reentrancy != Reentrancy::kOff || request.options->asks_in_flight_max != 0) {
-    cell->SetReentry(std::make_unique<Reentry>(request.options->reentrancy,
-                                               request.options->asks_in_flight_max));
-  }
-  if (request.options->dependencies != nullptr) {
-    cell->extras().dependencies = request.options->dependencies;
-  }
+  if (request.options != nullptr) cell->KeepOptions(*request.options, std::move(mailbox));
+  cell->KeepSystemOptions();
   cell->MarkSignal(kStartSignal);
   // From here others can find it and send; it is not idle, so nobody schedules it but Start().
   if (Status added = parent->extras().children.Add(cell.get()); !added.ok()) return added;
@@ -155,7 +182,13 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
   return cell;
 }
 
-void ActorCell::KeepOptions(const SpawnOptions& options) {
+void ActorCell::KeepOptions(const SpawnOptions& options, std::unique_ptr<ChosenMailbox> mailbox) {
+  SetChosenMailbox(std::move(mailbox));
+  SetStash(options.stash_capacity);
+  if (options.reentrancy != Reentrancy::kOff || options.asks_in_flight_max != 0) {
+    SetReentry(std::make_unique<Reentry>(options.reentrancy, options.asks_in_flight_max));
+  }
+  if (options.dependencies != nullptr) extras().dependencies = options.dependencies;
   if (!options.supervisor.is_default()) extras().supervisor = options.supervisor;
   if (options.start_tries > 0) extras().start_tries = options.start_tries;
   if (options.start_timeout > Duration::zero()) extras().start_timeout = options.start_timeout;
@@ -167,6 +200,9 @@ void ActorCell::KeepOptions(const SpawnOptions& options) {
     extras().passivate_after_messages = options.passivate_after_messages;
     after_message_ = true;
   }
+}
+
+void ActorCell::KeepSystemOptions() {
   if (supervisor().policy().fail_on_returned_errors || core().options().eviction.limit != 0) {
     after_message_ = true;
   }
@@ -191,10 +227,10 @@ SideMail* ActorCell::side_mail(bool make) {
 }
 
 std::string ActorCell::Path() const {
-  if (!parent_) return "/";
+  if (parent_ == nullptr) return "/";
   std::string path = parent_->Path();
   if (path.size() > 1) path += '/';
-  path.append(name_begin(), name_bytes_);
+  path += name().text();
   return path;
 }
 
@@ -384,7 +420,7 @@ After ActorCell::OnUnknownMessage(Turn& turn, Envelope* envelope) {
 }
 
 After ActorCell::ChildrenGone(Turn& turn) {
-  if (!extras().children.Gone()) return After::kGoOn;
+  if (!extras().children.AllGone()) return After::kGoOn;
   if (state_ == State::kStopping) return FinishStop(turn);
   return state_ == State::kRestarting ? Rebuild(turn) : After::kGoOn;
 }
@@ -421,18 +457,18 @@ After ActorCell::FinishStop(Turn& turn) {
   }
   Close(turn);
   DestroyObject();
+  DropArguments();
   Publish<ActorStopped>(turn);
-  if (parent_) {
-    // The parent's count goes last: this cell may be gone when Release() returns.
-    CellPtr<ActorCell> parent = parent_;
-    const bool last_child = parent->extras().children.Remove(this);
-    TellWatchers();
-    if (last_child) parent->Signal(kChildrenGoneSignal);
-    turn.over = true;
-    Release();
-  } else {
+  turn.over = true;
+  if (parent_ == nullptr) {
     extras().on_stopped();
+    return After::kEnded;
   }
+  // Watchers may use the name again. Who has never been watched may be gone after End().
+  const bool watched = extras_.load(std::memory_order_seq_cst) != nullptr;
+  const auto held = CellPtr<ActorCell>::Share(watched ? this : nullptr);
+  parent_->extras().children.End(this);
+  if (watched) TellWatchers();
   return After::kEnded;
 }
 
@@ -446,7 +482,8 @@ void ActorCell::StopTimers() {
 }
 
 void ActorCell::DestroyObject() {
-  if (!std::exchange(has_object_, false)) return;
+  if (!has_object_) return;
+  has_object_ = false;
   actor_class().destroy(object());
 }
 

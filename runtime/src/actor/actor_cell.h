@@ -10,7 +10,8 @@
 //               the object is destroyed
 //
 // All of it on the actor's own turn. The object lies behind the cell in one allocation, and so does
-// the name. What few actors have is in ActorExtras. What follows a failure: actor_failure.cc.
+// a name that was given. What few actors have is in ActorExtras. What follows a failure:
+// actor_failure.cc.
 
 #ifndef QUERN_RUNTIME_SRC_ACTOR_ACTOR_CELL_H_
 #define QUERN_RUNTIME_SRC_ACTOR_ACTOR_CELL_H_
@@ -28,6 +29,7 @@
 #include <vector>
 
 #include "actor/actor_extras.h"
+#include "actor/actor_name.h"
 #include "actor/actor_timers.h"
 #include "actor/mailbox_cell.h"
 #include "actor/state_stack.h"
@@ -56,7 +58,10 @@ class ActorCell final : public MailboxCell {
   Status Request(LifeOrder order) override;
   void Dispose() noexcept override;
 
-  std::string_view name() const { return {name_begin(), name_bytes_}; }
+  ActorName name() const { return named() ? ActorName(given_name()) : ActorName(id()); }
+  bool named() const { return name_bytes_ != 0; }
+  // Empty: none.
+  std::string_view given_name() const;
   // Its parent's OnStart did, and will again when the parent restarts.
   bool spawned_by_start() const { return spawned_by_start_; }
 
@@ -65,6 +70,14 @@ class ActorCell final : public MailboxCell {
 
   // As Children::From(). Thread-safe.
   std::vector<CellPtr<ActorCell>> ChildrenFrom(std::string_view first, size_t max);
+
+  // Children: none is left of those that have been asked to stop. Thread-safe.
+  void SignalChildrenGone() { Signal(kChildrenGoneSignal); }
+  // Of one that has ended: out of its parent's table, under whose lock this is called. Who still
+  // holds the child may ask for its path.
+  void LeaveParent();
+  ActorCell* next_gone() const { return static_cast<ActorCell*>(next_closed()); }
+  void SetNextGone(ActorCell* next) { SetNextClosed(next); }
 
   // Whether it handles every one of them. Thread-safe.
   bool Handles(const Signature* const* signatures, size_t count) const;
@@ -88,7 +101,8 @@ class ActorCell final : public MailboxCell {
   // On the actor's own turn.
   void PausePassivation(bool pause);
   std::vector<CellPtr<ActorCell>> LivingChildren() const;
-  const CellPtr<ActorCell>& parent() const { return parent_; }
+  // Null: the root.
+  ActorCell* parent() const { return parent_; }
   ActorTimers* Timers(bool make) override;
   bool stopping() const { return state_ == State::kStopping; }
   uint64_t restarts() const {
@@ -136,31 +150,33 @@ class ActorCell final : public MailboxCell {
     kStopping
   };
 
-  // Behind the cell, in one allocation: the name, the kept arguments, the object.
+  // Behind the cell, in one allocation: the object, the kept arguments, the name. Offsets from the
+  // cell; in front of it there is a gap where the object's alignment asks for one.
   struct Layout {
-    static constexpr std::align_val_t kPooledAlignment{alignof(std::max_align_t)};
+    static constexpr size_t kPooledAlignment = alignof(std::max_align_t);
 
     Layout(const ActorFactory* factory, size_t name_bytes);
     void* Allocate() const;
-    void Free(void* memory) const;
+    void Free(ActorCell* cell) const;
+    size_t gap;
     size_t arguments;
-    size_t object;
+    size_t name;
     size_t bytes;
-    std::align_val_t alignment;
+    size_t alignment;
   };
 
-  ActorCell(SystemCore* core, CellPtr<ActorCell> parent, const SpawnRequest& request,
-            const Layout& layout);
-  void KeepOptions(const SpawnOptions& options);
+  ActorCell(SystemCore* core, ActorCell* parent, const SpawnRequest& request);
+  void KeepOptions(const SpawnOptions& options, std::unique_ptr<ChosenMailbox> mailbox);
+  void KeepSystemOptions();
   ~ActorCell() override;
 
-  char* name_begin() const { return reinterpret_cast<char*>(const_cast<ActorCell*>(this) + 1); }
+  char* name_begin() const;
   void* arguments() {
     return reinterpret_cast<char*>(this) + Layout(factory_, name_bytes_).arguments;
   }
   const ActorClass& actor_class() const { return *factory_->actor_class; }
   void DropArguments();
-  void* object() { return reinterpret_cast<char*>(this) + object_offset_; }
+  void* object() { return this + 1; }
 
   // An event that says no more than who and when. Not for the root.
   template <typename E>
@@ -228,18 +244,21 @@ class ActorCell final : public MailboxCell {
   ActorExtras* extras_if_any() const { return extras_.load(std::memory_order_acquire); }
 
   // The small ones first: they fill the base's tail.
-  const uint8_t name_bytes_;
-  const bool spawned_by_start_;
+  const uint8_t name_bytes_;                     // 0: none was given
   std::atomic<State> state_ = State::kStarting;  // written on the own turn, listed from anywhere
-  bool has_object_ = false;
+  // The own turn's.
+  bool has_object_ : 1 = false;
   bool has_arguments_ : 1 = false;
-  bool in_state_ : 1 = false;  // extras hold a state
-  bool had_message_ = false;
+  bool in_state_ : 1 = false;       // extras hold a state
+  bool after_message_ : 1 = false;  // AfterMessage() has something to do
+  bool had_message_ : 1 = false;
+  // Under the lock of the parent's children.
+  bool : 0;
+  const bool spawned_by_start_ : 1;
+  bool holds_parent_ : 1 = false;      // a count of it: out of its table
   const ActorFactory* const factory_;  // null: the root
-  const CellPtr<ActorCell> parent_;
+  ActorCell* const parent_;
   std::atomic<ActorExtras*> extras_{nullptr};
-  const uint32_t object_offset_;
-  bool after_message_ = false;  // AfterMessage() has something to do
 };
 
 // Null: it is something else.

@@ -3,8 +3,6 @@
 #include "actor/actor_cell.h"
 #include "actor/state_stack.h"
 #include "actor/turn.h"
-#include "quern/runtime/function_actor.h"
-#include "system/system_core.h"
 
 namespace quern::internal {
 namespace {
@@ -62,7 +60,5 @@ bool EndState(Cell* cell) {
   ActorCell* actor = OnOwnTurn(cell);
   return actor != nullptr && actor->Unbecome();
 }
-
-std::string NextFunctionName() { return "function-" + std::to_string(SystemCore::NextCellId()); }
 
 }  // namespace quern::internal

@@ -1,9 +1,18 @@
-// The living children of an actor, by name. Spawning and ending happen on other turns than the
-// parent's, so it has a lock. Thread-safe.
+// The living children of an actor, by name, those without one by id. Spawning and ending happen on
+// other turns than the parent's, so it has a lock. Thread-safe.
+//
+// A child that ends does not wait for that lock: it puts itself on a stack of those who are gone,
+// and leaves the work to whoever looks at the children next, to the last of kChildrenGoneMax, or,
+// while the parent waits for its children, to the first on the stack. So actors that end on one
+// worker and a parent that spawns on another meet once in so many, not twice for each.
+//
+// While a child is in here its parent cannot end. So the child needs no count of its parent until
+// it is out, and one that nobody else holds by then never needs one.
 
 #ifndef QUERN_RUNTIME_SRC_ACTOR_CHILDREN_H_
 #define QUERN_RUNTIME_SRC_ACTOR_CHILDREN_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -13,6 +22,7 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/synchronization/mutex.h>
 
+#include "actor/cell_slots.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/status.h"
 
@@ -25,19 +35,21 @@ class Children {
   // Adds a count. ALREADY_EXISTS, or UNAVAILABLE while all are being stopped.
   Status Add(ActorCell* child);
 
-  // Gives the count up. True: it was the last of those that have been asked to stop.
-  bool Remove(ActorCell* child);
+  // By a child that has closed: gives the count up, and signals the parent when it was the last of
+  // those that have been asked to stop. Without a count of one's own the child may be gone
+  // afterwards, and its parent, too.
+  void End(ActorCell* child);
 
   // Asks every child to stop, or only those that OnStart has spawned; no new one is taken until
-  // Reopen(). True: there was none, and nobody will call Remove() for the last.
+  // Reopen(). True: there was none, and no signal comes.
   bool StopAll();
   bool StopStarted();
   void Reopen();
 
-  // Those named `first` or later, by name, `max` at most.
+  // Those named `first` or later, by name, `max` at most. Generated names are ordered by id.
   std::vector<CellPtr<ActorCell>> From(std::string_view first, size_t max);
   // None is left of those that have been asked to stop.
-  bool Gone();
+  bool AllGone();
 
   std::vector<CellPtr<ActorCell>> All();
 
@@ -46,8 +58,33 @@ class Children {
 
  private:
   enum class Stopping : uint8_t { kNone, kStarted, kAll };
+
+  // Of gone_, which holds the youngest of those that are gone and, below its address, how many
+  // there are, and whether the parent waits for them.
+  static constexpr uintptr_t kCountBits = 7;
+  static constexpr uintptr_t kWaitedFor = 8;
+  static constexpr uintptr_t kLowBits = 15;
+  static ActorCell* CellOf(uintptr_t gone) {
+    return reinterpret_cast<ActorCell*>(gone & ~kLowBits);
+  }
+
+  // Children that have ended and are out. Its end, outside of the lock, tells the parent that none
+  // is left, and gives their counts up.
+  struct Ended {
+    ~Ended();
+    ActorCell* first = nullptr;
+    bool tell = false;
+  };
+  void TakeGone(Ended* ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeOut(ActorCell* child) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   bool Stop(Stopping which);
   bool NoneLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <typename F>
+  void ForEach(F f) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (ActorCell* cell : named_) f(cell);
+    unnamed_.ForEach(f);
+  }
 
   struct NameHash {
     using is_transparent = void;
@@ -65,9 +102,12 @@ class Children {
   };
 
   absl::Mutex mutex_;
-  absl::flat_hash_set<ActorCell*, NameHash, NameEq> cells_ ABSL_GUARDED_BY(mutex_);
-  size_t started_ ABSL_GUARDED_BY(mutex_) = 0;  // of `cells_`: spawned by their parent's OnStart
+  CellSlots unnamed_ ABSL_GUARDED_BY(mutex_);
+  size_t started_ ABSL_GUARDED_BY(mutex_) = 0;  // of all: spawned by their parent's OnStart
   Stopping stopping_ ABSL_GUARDED_BY(mutex_) = Stopping::kNone;
+  absl::flat_hash_set<ActorCell*, NameHash, NameEq> named_ ABSL_GUARDED_BY(mutex_);
+  // Those who end share it; kept apart from what who spawns writes.
+  alignas(64) std::atomic<uintptr_t> gone_{0};
 };
 
 }  // namespace quern::internal

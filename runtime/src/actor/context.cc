@@ -37,7 +37,7 @@ std::vector<std::string> Context::children() const {
   std::vector<std::string> names;
   auto* actor = internal::AsActor(turn_->cell);
   if (actor == nullptr) return names;
-  for (const auto& child : actor->LivingChildren()) names.emplace_back(child->name());
+  for (const auto& child : actor->LivingChildren()) names.emplace_back(child->name().text());
   return names;
 }
 

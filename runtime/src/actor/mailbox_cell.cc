@@ -64,14 +64,9 @@ void Cell::PostChain(MailboxNode* first, MailboxNode* last) {
 void ReleaseChain(Turn& turn) { CallChain::Release(std::exchange(turn.inner_chain, nullptr)); }
 
 MailboxCell::MailboxCell(SystemCore* core, uint64_t id)
-    : Cell(id), core_(core), mailbox_(&first_stub_) {
-  core_->AddRef();
-}
+    : Cell(id), core_(core), mailbox_(&first_stub_) {}
 
-MailboxCell::~MailboxCell() {
-  FreeSpent(mailbox_.stub());
-  core_->Release();
-}
+MailboxCell::~MailboxCell() { FreeSpent(mailbox_.stub()); }
 
 void MailboxCell::PushNode(MailboxNode* node) {
   if (mailbox_.Push(node)) Wake();

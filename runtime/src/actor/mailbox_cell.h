@@ -151,10 +151,14 @@ class MailboxCell : public Cell {
   virtual void RunTurn(Worker& worker) = 0;
 
  protected:
-  // Not scheduled yet; holds a count of `core`. The first turn comes from Start(), before which no
-  // Ref may get out.
+  // Not scheduled yet. The kind sees to it that `core` lives as long. The first turn comes from
+  // Start(), before which no Ref may get out.
   MailboxCell(SystemCore* core, uint64_t id);
   ~MailboxCell() override;
+
+  // Of a closed cell, which no run queue will ever have again: its owner may link such cells.
+  MailboxCell* next_closed() const { return run_next_; }
+  void SetNextClosed(MailboxCell* next) { run_next_ = next; }
 
   // Before Start(): sets a bit for the first turn.
   void MarkSignal(uint32_t bits) { signals_.fetch_or(bits, std::memory_order_relaxed); }
@@ -272,7 +276,7 @@ class MailboxCell : public Cell {
   friend class StepSabotage;
   friend class Waiter;
 
-  static constexpr uintptr_t kLookedAt = 1;  // of parked_worker_
+  static constexpr uint16_t kLookedAt = 1;  // of parked_worker_
   // Bits of gate_.
   static constexpr uint8_t kClosed = 1;
   static constexpr uint8_t kChosen = 2;  // constant from Start() on
@@ -336,8 +340,18 @@ class MailboxCell : public Cell {
   void ScheduleOn(Worker& worker);
   void Nudge();
   Worker* parked_worker() const {
-    return reinterpret_cast<Worker*>(parked_worker_.load(std::memory_order_seq_cst) & ~kLookedAt);
+    const uint16_t mark = parked_worker_.load(std::memory_order_seq_cst);
+    return mark < kLookedAt + 1 ? nullptr : WorkerOf(mark);
   }
+  static constexpr uint16_t Looked(uint16_t mark) {
+    return static_cast<uint16_t>(mark | kLookedAt);
+  }
+  static constexpr uint16_t Unlooked(uint16_t mark) {
+    return static_cast<uint16_t>(mark & ~kLookedAt);
+  }
+  // As parked_worker_ has it.
+  static uint16_t MarkOf(const Worker& worker);
+  Worker* WorkerOf(uint16_t mark) const;
   void CancelParkedWait();
 
   // Ordered for size: the first fills the tail of Cell, the last leave theirs to the kinds.
@@ -345,13 +359,14 @@ class MailboxCell : public Cell {
   SystemCore* const core_;
   MailboxNode first_stub_;
   Mailbox mailbox_;
-  // Where the turn that is suspended in a cancellable wait lives; null otherwise. The lowest bit is
-  // set while another thread looks at it, and keeps it from going on.
-  mutable std::atomic<uintptr_t> parked_worker_{0};
   union {
     MailboxCell* run_next_ = nullptr;  // in a run queue
     Turn* parked_turn_;                // while parked_worker_ is set: of that worker
   };
+  // Where the turn that is suspended in a cancellable wait lives: twice the worker's number,
+  // counted from 1; 0 otherwise. The lowest bit is set while another thread looks at it, and keeps
+  // it from going on.
+  mutable std::atomic<uint16_t> parked_worker_{0};
   std::atomic<uint8_t> gate_{0};  // 0: a message goes straight into mailbox_
   uint8_t elsewhere_ = 0;         // the cell's turn only
 };

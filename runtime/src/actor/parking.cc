@@ -6,17 +6,29 @@
 #include "actor/call_chain.h"
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
+#include "quern/runtime/limits.h"
+#include "scheduler/scheduler.h"
 #include "scheduler/waiter.h"
 #include "scheduler/worker.h"
+#include "system/system_core.h"
 
 namespace quern::internal {
+
+uint16_t MailboxCell::MarkOf(const Worker& worker) {
+  static_assert((kWorkersMax + kSpareWorkersMax + 1) << 1 <= UINT16_MAX);
+  return static_cast<uint16_t>((worker.index() + 1) << 1);
+}
+
+Worker* MailboxCell::WorkerOf(uint16_t mark) const {
+  return core_->scheduler().workers()[static_cast<size_t>(mark >> 1) - 1].get();
+}
 
 bool MailboxCell::BeginPark(Turn& turn, Waiter* waiter) {
   if (turn.cancelled) return false;
   turn.parked_on = waiter;
   if ((elsewhere_ & kShared) != 0) return ParkShared(turn);
   parked_turn_ = &turn;
-  parked_worker_.store(reinterpret_cast<uintptr_t>(turn.worker), std::memory_order_seq_cst);
+  parked_worker_.store(MarkOf(*turn.worker), std::memory_order_seq_cst);
   if ((signals_.load(std::memory_order_seq_cst) & kStopSignal) == 0) return true;
   turn.cancelled = true;
   EndPark(turn);
@@ -26,8 +38,8 @@ bool MailboxCell::BeginPark(Turn& turn, Waiter* waiter) {
 void MailboxCell::EndPark(Turn& turn) {
   if ((elsewhere_ & kShared) != 0) return UnparkShared(turn);
   turn.parked_on = nullptr;
-  const auto worker = reinterpret_cast<uintptr_t>(turn.worker);
-  for (uintptr_t seen = worker;
+  const uint16_t worker = MarkOf(*turn.worker);
+  for (uint16_t seen = worker;
        !parked_worker_.compare_exchange_weak(seen, 0, std::memory_order_acq_rel);) {
     seen = worker;  // somebody looks: a few instructions
   }
@@ -35,12 +47,12 @@ void MailboxCell::EndPark(Turn& turn) {
 
 bool MailboxCell::LookAtParked(ParkedAsk* seen, const Envelope* asked) const {
   // Only what is parked may be held up: nobody else waits for the bit before he parks.
-  uintptr_t worker = parked_worker_.load(std::memory_order_acquire) & ~kLookedAt;
+  uint16_t worker = parked_worker_.load(std::memory_order_acquire);
   do {
-    worker &= ~kLookedAt;
+    worker = Unlooked(worker);
     if (worker == 0) return false;
   } while (
-      !parked_worker_.compare_exchange_weak(worker, worker | kLookedAt, std::memory_order_acquire));
+      !parked_worker_.compare_exchange_weak(worker, Looked(worker), std::memory_order_acquire));
   const Turn* turn = TurnToLookAt(asked);
   if (turn != nullptr) {
     if (turn->envelope != nullptr) seen->message = turn->envelope->signature->message_name;

@@ -63,7 +63,8 @@ bool ActorCell::Idle(Turn& turn) {
     had_message_ = true;  // armed again at the end of this turn
     return false;
   }
-  if (std::exchange(had_message_, false)) mine.last_active += kActivityTouchEvery.count();
+  if (had_message_) mine.last_active += kActivityTouchEvery.count();
+  had_message_ = false;
   const Time due = Time(Duration(mine.last_active)) + mine.passivate_after;
   if (Now(turn) >= due) return true;
   ArmIdle(turn, due);

@@ -39,10 +39,9 @@ bool MailboxCell::HeldBack() {
 
 // On the worker that the cell is or will be pinned to.
 void MailboxCell::LockPark() {
-  uintptr_t worker = parked_worker_.load(std::memory_order_acquire) & ~kLookedAt;
-  while (!parked_worker_.compare_exchange_weak(worker, worker | kLookedAt,
-                                               std::memory_order_acquire)) {
-    worker &= ~kLookedAt;
+  uint16_t worker = Unlooked(parked_worker_.load(std::memory_order_acquire));
+  while (!parked_worker_.compare_exchange_weak(worker, Looked(worker), std::memory_order_acquire)) {
+    worker = Unlooked(worker);
   }
 }
 
@@ -60,7 +59,7 @@ const Turn* MailboxCell::TurnToLookAt(const Envelope* asked) const {
 void MailboxCell::UnlockShared(Worker* worker) {
   const Reentry& shared = *side_mail(false)->reentry;
   const bool pinned = shared.away > 0 || !shared.parked.empty();
-  parked_worker_.store(pinned ? reinterpret_cast<uintptr_t>(worker) : 0, std::memory_order_seq_cst);
+  parked_worker_.store(pinned ? MarkOf(*worker) : uint16_t{0}, std::memory_order_seq_cst);
 }
 
 bool MailboxCell::ParkShared(Turn& turn) {

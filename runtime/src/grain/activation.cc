@@ -69,6 +69,7 @@ Activation::Activation(ActivationOwner* owner, SystemCore* core, const GrainKind
       id_(std::move(id)),
       epoch_(epoch),
       idle_timeout_(kind->options.idle_timeout) {
+  core->AddRef();
   if (kind_->options.mailbox_capacity != 0) {
     SetChosenMailbox(ChosenMailbox::Make(BoundedMailbox(kind_->options.mailbox_capacity)).value());
   }
@@ -80,6 +81,12 @@ Activation::Activation(ActivationOwner* owner, SystemCore* core, const GrainKind
 }
 
 Activation::~Activation() = default;
+
+void Activation::Dispose() noexcept {
+  SystemCore& its = core();
+  delete this;
+  its.Release();
+}
 
 SideMail* Activation::side_mail(bool make) {
   if (side_mail_ == nullptr && make) side_mail_ = std::make_unique<SideMail>();

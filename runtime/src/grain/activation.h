@@ -152,6 +152,7 @@ class Activation final : public MailboxCell {
   static constexpr uint64_t kOfferAccepted = uint64_t{1} << 32;
 
   ~Activation() override;
+  void Dispose() noexcept override;
 
   SideMail* side_mail(bool make) override;
   After Activate(Turn& turn);

@@ -359,7 +359,7 @@ StatusOr<CellPtr<Cell>> NewRouter(SystemCore* core, std::string_view name,
   const bool spawns = spawner != nullptr;
   const size_t size = spawns ? options.size : given.size();
   if (Status valid = Validate(options, name, size); !valid.ok()) return valid;
-  StatusOr<Ref<PoolApi>> pool = Spawn<Pool>(core, nullptr, SpawnOptions{}, name);
+  StatusOr<Ref<PoolApi>> pool = Spawn<Pool>(core, nullptr, /*options=*/nullptr, name);
   if (!pool.ok()) return pool.status();
   const std::string path = pool->path();
   auto* router = new RouterCell(core, pool->cell(), path, options, type, std::move(spawner));

@@ -71,7 +71,7 @@ bool RanOver(const Runner* runner, const void* address) {
 
 void AppendTurn(Text& text, const Turn& turn) {
   if (const auto* actor = dynamic_cast<const ActorCell*>(turn.cell)) {
-    text << " in actor \"" << actor->name() << "\" (" << actor->ClassName() << ")";
+    text << " in actor \"" << actor->name().text() << "\" (" << actor->ClassName() << ")";
   } else {
     text << " in a grain";
   }

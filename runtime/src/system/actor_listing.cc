@@ -32,7 +32,7 @@ class Lister {
     // One more than wanted shows that there is a next page.
     const Level level = parent.ChildrenFrom(first, limit_ + 1 - page_.cells.size() + 1);
     for (const CellPtr<ActorCell>& child : level) {
-      const bool passed = !after.empty() && child->name() == first;
+      const bool passed = !after.empty() && child->name().text() == first;
       if (!passed && !Take(child)) return;
       Walk(*child, passed ? BehindFirst(after) : std::string_view());
       if (full_) return;

@@ -72,13 +72,14 @@ class Context {
   template <typename A, typename... Args>
     requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
   StatusOr<Ref<typename A::Api>> Spawn(std::string_view name, Args&&... args) {
-    return internal::Spawn<A>(core(), cell(), SpawnOptions{}, name, std::forward<Args>(args)...);
+    return internal::Spawn<A>(core(), cell(), /*options=*/nullptr, name,
+                              std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
     requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
   StatusOr<Ref<typename A::Api>> Spawn(const SpawnOptions& options, std::string_view name,
                                        Args&&... args) {
-    return internal::Spawn<A>(core(), cell(), options, name, std::forward<Args>(args)...);
+    return internal::Spawn<A>(core(), cell(), &options, name, std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
     requires(!internal::kHandlesAll<A>)
@@ -90,6 +91,31 @@ class Context {
     requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
   internal::ArgumentMistake<A, Args...> Spawn(const SpawnOptions&, std::string_view,
                                               Args&&...) = delete;
+
+  // Spawns a child without a name. As System::SpawnUnnamed.
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...> &&
+             (!internal::kBeginsWithOptions<Args...>)
+  StatusOr<Ref<typename A::Api>> SpawnUnnamed(Args&&... args) {
+    return internal::Spawn<A>(core(), cell(), /*options=*/nullptr, /*name=*/std::nullopt,
+                              std::forward<Args>(args)...);
+  }
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
+  StatusOr<Ref<typename A::Api>> SpawnUnnamed(const SpawnOptions& options, Args&&... args) {
+    return internal::Spawn<A>(core(), cell(), &options, /*name=*/std::nullopt,
+                              std::forward<Args>(args)...);
+  }
+  template <typename A, typename... Args>
+    requires(!internal::kHandlesAll<A>)
+  internal::HandlerMistake<A> SpawnUnnamed(Args&&...) = delete;
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>) &&
+                 (!internal::kBeginsWithOptions<Args...>)
+  internal::ArgumentMistake<A, Args...> SpawnUnnamed(Args&&...) = delete;
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
+  internal::ArgumentMistake<A, Args...> SpawnUnnamed(const SpawnOptions&, Args&&...) = delete;
 
   // As System::Grain and System::In.
   template <typename Api>

@@ -13,7 +13,6 @@
 #define QUERN_RUNTIME_FUNCTION_ACTOR_H_
 
 #include <concepts>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -38,9 +37,6 @@ class FunctionActor : public Actor<ActorApi>, public Functions... {
 
 namespace internal {
 
-// "function-7": unique in the process.
-std::string NextFunctionName();
-
 template <typename F>
 concept IsName = std::convertible_to<F, std::string_view>;
 
@@ -61,12 +57,12 @@ StatusOr<Ref<Api>> SpawnFunction(Spawner& spawner, std::string_view name,
       name, std::forward<Functions>(functions)...);
 }
 
-// The same with a name of its own.
+// The same without a name: SpawnUnnamed().
 template <typename Api, typename Spawner, typename First, typename... Functions>
   requires(!internal::IsName<First>) && internal::kFunctionsHandle<Api, First, Functions...>
 StatusOr<Ref<Api>> SpawnFunction(Spawner& spawner, First&& first, Functions&&... functions) {
-  return SpawnFunction<Api>(spawner, internal::NextFunctionName(), std::forward<First>(first),
-                            std::forward<Functions>(functions)...);
+  return spawner.template SpawnUnnamed<internal::FunctionActorOf<Api, First, Functions...>>(
+      std::forward<First>(first), std::forward<Functions>(functions)...);
 }
 
 template <typename Api, typename Spawner, typename... Functions>

@@ -20,6 +20,7 @@ inline constexpr Duration kTurnTimeMax = std::chrono::milliseconds(1);
 inline constexpr Duration kAskTimeoutDefault = std::chrono::seconds(5);
 inline constexpr int kCallChainMax = 32;  // asks that wait on one another
 inline constexpr size_t kActorNameBytesMax = 255;
+inline constexpr size_t kChildrenGoneMax = 7;  // that have ended and wait to be taken out
 // Fibers a worker: so many handlers may wait; further ones begin when one has ended. Fewer where
 // the kernel's vm.max_map_count is small for so many workers.
 inline constexpr size_t kRunnersMax = 4096;

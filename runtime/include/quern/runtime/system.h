@@ -70,18 +70,21 @@ class System {
   System& operator=(const System&) = delete;
 
   // Starts an actor under the root. Arguments are decayed and kept for restarts. The constructor
-  // and OnStart run on the actor's own turn, after this has returned. INVALID_ARGUMENT the name;
-  // ALREADY_EXISTS a living actor has it; UNAVAILABLE the system is stopping. Never suspends.
+  // and OnStart run on the actor's own turn, after this has returned. A name is 1 to 255 bytes of
+  // UTF-8 without '/' and control characters, neither "." nor "..", and does not begin with '$'.
+  // INVALID_ARGUMENT the name or an option; ALREADY_EXISTS a living actor has the name; UNAVAILABLE
+  // the system is stopping. Never suspends.
   template <typename A, typename... Args>
     requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
   StatusOr<Ref<typename A::Api>> Spawn(std::string_view name, Args&&... args) {
-    return internal::Spawn<A>(core_, nullptr, SpawnOptions{}, name, std::forward<Args>(args)...);
+    return internal::Spawn<A>(core_, nullptr, /*options=*/nullptr, name,
+                              std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
     requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
   StatusOr<Ref<typename A::Api>> Spawn(const SpawnOptions& options, std::string_view name,
                                        Args&&... args) {
-    return internal::Spawn<A>(core_, nullptr, options, name, std::forward<Args>(args)...);
+    return internal::Spawn<A>(core_, nullptr, &options, name, std::forward<Args>(args)...);
   }
   template <typename A, typename... Args>
     requires(!internal::kHandlesAll<A>)
@@ -93,6 +96,33 @@ class System {
     requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
   internal::ArgumentMistake<A, Args...> Spawn(const SpawnOptions&, std::string_view,
                                               Args&&...) = delete;
+
+  // The same without a name, for actors that nobody looks up: cheaper, and never refused for its
+  // name. Its path ends in "$" and a number in base 62, unique in the process, by which it is found
+  // and listed like others. UNAVAILABLE, and INVALID_ARGUMENT an option, as above. Never suspends.
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...> &&
+             (!internal::kBeginsWithOptions<Args...>)
+  StatusOr<Ref<typename A::Api>> SpawnUnnamed(Args&&... args) {
+    return internal::Spawn<A>(core_, nullptr, /*options=*/nullptr, /*name=*/std::nullopt,
+                              std::forward<Args>(args)...);
+  }
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && internal::kConstructs<A, Args...>
+  StatusOr<Ref<typename A::Api>> SpawnUnnamed(const SpawnOptions& options, Args&&... args) {
+    return internal::Spawn<A>(core_, nullptr, &options, /*name=*/std::nullopt,
+                              std::forward<Args>(args)...);
+  }
+  template <typename A, typename... Args>
+    requires(!internal::kHandlesAll<A>)
+  internal::HandlerMistake<A> SpawnUnnamed(Args&&...) = delete;
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>) &&
+                 (!internal::kBeginsWithOptions<Args...>)
+  internal::ArgumentMistake<A, Args...> SpawnUnnamed(Args&&...) = delete;
+  template <typename A, typename... Args>
+    requires internal::kHandlesAll<A> && (!internal::kConstructs<A, Args...>)
+  internal::ArgumentMistake<A, Args...> SpawnUnnamed(const SpawnOptions&, Args&&...) = delete;
 
   // Starts `options.size` actors behind one Ref (router.h), children of an actor of that name; each
   // gets a copy of the arguments. INVALID_ARGUMENT the options; else as Spawn. Never suspends.

@@ -70,6 +70,8 @@ class Cell {
 
  protected:
   explicit Cell(uint64_t id) : id_(id) {}
+  // Nobody but the caller has a count.
+  bool unshared() const { return refs_.load(std::memory_order_acquire) == 1; }
   virtual ~Cell() = default;
   // Frees the memory.
   virtual void Dispose() noexcept { delete this; }

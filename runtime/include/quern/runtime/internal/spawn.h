@@ -3,6 +3,7 @@
 #ifndef QUERN_RUNTIME_INTERNAL_SPAWN_H_
 #define QUERN_RUNTIME_INTERNAL_SPAWN_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -21,25 +22,32 @@ namespace quern::internal {
 class SystemCore;
 
 struct SpawnRequest {
-  std::string_view name;
+  std::optional<std::string_view> name;  // none: one is made from its id
   const ActorFactory* factory;
-  void* arguments;  // a std::tuple<Args&&...>
-  const SpawnOptions* options;
+  void* arguments;              // a std::tuple<Args&&...>
+  const SpawnOptions* options;  // null: as SpawnOptions()
 };
 
-// `parent` null: under the root. INVALID_ARGUMENT the name; ALREADY_EXISTS a living sibling has it;
-// UNAVAILABLE the system or the parent is stopping. Thread-safe, never suspends.
+// `parent` null: under the root. INVALID_ARGUMENT the name or an option; ALREADY_EXISTS a living
+// sibling has it; UNAVAILABLE the system or the parent is stopping. Thread-safe, never suspends.
 StatusOr<CellPtr<Cell>> SpawnActor(SystemCore* core, Cell* parent, const SpawnRequest& request);
 
 template <typename A, typename... Args>
-StatusOr<Ref<typename A::Api>> Spawn(SystemCore* core, Cell* parent, const SpawnOptions& options,
-                                     std::string_view name, Args&&... args) {
+StatusOr<Ref<typename A::Api>> Spawn(SystemCore* core, Cell* parent, const SpawnOptions* options,
+                                     std::optional<std::string_view> name, Args&&... args) {
   std::tuple<Args&&...> forwarded(std::forward<Args>(args)...);
   StatusOr<CellPtr<Cell>> cell =
-      SpawnActor(core, parent, {name, &kActorFactory<A, Args...>, &forwarded, &options});
+      SpawnActor(core, parent, {name, &kActorFactory<A, Args...>, &forwarded, options});
   if (!cell.ok()) return cell.status();
   return Ref<typename A::Api>::FromCell(*std::move(cell));
 }
+
+// Whether a call begins with options, and not with the actor's first argument.
+template <typename... Args>
+inline constexpr bool kBeginsWithOptions = false;
+template <typename First, typename... Rest>
+inline constexpr bool kBeginsWithOptions<First, Rest...> =
+    std::is_same_v<std::remove_cvref_t<First>, SpawnOptions>;
 
 // The proxy of a grain. INVALID_ARGUMENT answers every message when the kind or key is malformed.
 CellPtr<Cell> GrainProxy(SystemCore* core, const WireTable& wire, std::string_view kind,
@@ -108,7 +116,7 @@ StatusOr<CellPtr<Cell>> SpawnFromEncoded(SystemCore* core, std::string_view name
   Status status = Codec<Arguments>::Decode(encoded, &arguments);
   if (!status.ok()) return status;
   StatusOr<Ref<typename A::Api>> ref =
-      Spawn<A>(core, nullptr, SpawnOptions{}, name, std::move(arguments));
+      Spawn<A>(core, nullptr, /*options=*/nullptr, name, std::move(arguments));
   if (!ref.ok()) return ref.status();
   return ref->cell();
 }
