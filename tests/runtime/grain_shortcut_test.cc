@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "grain/visits.h"
+#include "grain_shortcut_kit.h"
 #include "grain_test_kit.h"
 #include "posix_semaphore.h"
 #include "quern/quern.h"
@@ -31,23 +32,12 @@ struct WiderTallyApi : Protocol<int64_t(Get), int64_t(Strange), void(Wait), void
   static constexpr std::string_view kKind = "tally";
 };
 
-struct Act {
-  std::function<Status(Context&)> what;
-};
-struct RoomApi : Protocol<void(Act)> {
-  static constexpr std::string_view kKind = "room";
-};
-
 }  // namespace quern::testing
 
 namespace quern {
 template <>
 struct Codec<testing::Strange> : EmptyCodec<testing::Strange> {
   static constexpr std::string_view kName = "test.Strange";
-};
-template <>
-struct Codec<testing::Act> : EmptyCodec<testing::Act> {
-  static constexpr std::string_view kName = "test.Act";
 };
 }  // namespace quern
 
@@ -56,18 +46,6 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::seconds;
-
-struct Do {
-  std::function<void(Context&)> what;
-};
-struct DoerApi : Protocol<void(Do), void(Act)> {};
-struct Doer : Actor<DoerApi> {
-  void On(const Do& m, Context& context) { m.what(context); }
-  Status On(const Act& m, Context& context) { return m.what(context); }
-};
-struct Room : Grain<RoomApi> {
-  Status On(const Act& m, Context& context) { return m.what(context); }
-};
 
 std::string Numbers(int from, int to) {
   std::vector<std::string> numbers;

@@ -45,7 +45,10 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
     const auto waiting = shard.waiting.find(id);
     if (waiting == shard.waiting.end()) {
       if (const auto location = locations_.Find(id)) {
-        if (location->is_local && DeliverHere(id, *location, message)) return Delivery::kAccepted;
+        // Nobody is in line: what comes straight to the activation overtakes nothing.
+        if (location->is_local && DeliverHere(id, *location, message, Passage::kFromNowOn)) {
+          return Delivery::kAccepted;
+        }
         if (!location->is_local) {
           SendThere(NewCall(shard, id, std::move(message)), *location);
           return Delivery::kAccepted;
@@ -110,12 +113,14 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
     return call;
   }
 
-  // Puts a call in line; the first one in line has the grain located.
+  // Puts a call in line; the first one in line has the grain located, and calls everybody back
+  // whose messages would go past the line.
   void Wait(Shard& shard, CallPtr call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex) {
     const GrainId id = call->id;
     std::deque<CallPtr>& line = shard.waiting[id];
     line.push_back(std::move(call));
     if (line.size() > 1) return;
+    if (local_ != nullptr) local_->Recall(id);
     executor_.Post([weak = weak_from_this(), id] {
       if (const auto self = weak.lock()) self->Resolve(id);
     });
@@ -162,7 +167,7 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
   void SendInLine(Shard& shard, CallPtr call, const Location& location)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex) {
     if (!location.is_local) return SendThere(std::move(call), location);
-    if (DeliverHere(call->id, location, call->message)) return;
+    if (DeliverHere(call->id, location, call->message, Passage::kOnce)) return;
     call->stale = location.epoch;
     if (++call->redirects > options_.redirects_max) {
       return std::move(call->message).Fail(Lost(*call));
@@ -171,9 +176,9 @@ class GrainCaller::Impl : public std::enable_shared_from_this<GrainCaller::Impl>
   }
 
   // False: the activation is not there any more and the message is untouched.
-  bool DeliverHere(const GrainId& id, const Location& location, Message& message) {
+  bool DeliverHere(const GrainId& id, const Location& location, Message& message, Passage passage) {
     if (local_ == nullptr) return false;
-    switch (local_->DeliverToGrain(id, location.epoch, message).outcome) {
+    switch (local_->DeliverToGrain(id, location.epoch, message, passage).outcome) {
       case GrainDelivery::Outcome::kAccepted:
       case GrainDelivery::Outcome::kRefused:
         return true;

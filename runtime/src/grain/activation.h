@@ -87,6 +87,9 @@ class Activation final : public MailboxCell {
   bool AdmitChain(MailboxNode* first, MailboxNode* last);
   // Nobody but its mailbox has a say in what it takes, and that takes everything.
   bool TakesVisits() const;
+  // The number of the router that lets messages come past itself; 0: none does.
+  void SetPassage(uint32_t router) { passage_.store(router, std::memory_order_release); }
+  uint32_t passage() const { return passage_.load(std::memory_order_acquire); }
   // Not on its way out.
   bool TakesOffers() const { return (offers_.load(std::memory_order_relaxed) & kOfferClosed) == 0; }
 
@@ -209,6 +212,7 @@ class Activation final : public MailboxCell {
   static constexpr int64_t kNotYet = INT64_MIN;
   std::atomic<int64_t> active_since_{kNotYet};
   std::atomic<uint32_t> handled_{0};  // of what was accepted; written on the turn
+  std::atomic<uint32_t> passage_{0};
   std::atomic<uint64_t> offers_{0};
 
   TinyLock lock_;

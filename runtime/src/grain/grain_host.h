@@ -51,7 +51,8 @@ class GrainHost {
   virtual void Activate(const GrainId& id, const Epoch& epoch,
                         std::function<void(StatusOr<ActivationInfo>)> done) = 0;
   virtual GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,
-                                       Message& message) = 0;
+                                       Message& message, Passage passage) = 0;
+  virtual void Recall(const GrainId& id) = 0;
   // NOT_FOUND: it is not active here.
   virtual Status Deactivate(const GrainId& id, Status why) = 0;
   virtual std::vector<ActivationInfo> Activations() const = 0;
@@ -62,6 +63,8 @@ class GrainHost {
   virtual size_t Count(std::string_view kind) const = 0;
 
   virtual void SetServingUntil(Time until) = 0;
+  // As far as is known at `now`, which may be a little while ago; every turn looks again.
+  virtual bool ServesAt(Time now) const = 0;
 
   // Refuses new activations, deactivates all and returns when they are gone. Blocks the thread. The
   // workers still run.

@@ -5,6 +5,7 @@
 
 #include "actor/call_chain.h"
 #include "grain/shortcut.h"
+#include "mailbox/envelope_extra.h"
 #include "quern/runtime/check.h"
 #include "quern/runtime/limits.h"
 #include "quern/runtime/logger.h"
@@ -251,8 +252,8 @@ Delivery LocalGrainHost::RouteLocal(const GrainId& id, Message message, Shortcut
 }
 
 GrainDelivery LocalGrainHost::DeliverToGrain(const GrainId& id,
-                                             const std::optional<Epoch>& expected,
-                                             Message& message) {
+                                             const std::optional<Epoch>& expected, Message& message,
+                                             Passage passage) {
   using Outcome = GrainDelivery::Outcome;
   const CellPtr<Activation> activation = FindActivation(id);
   const Epoch here = activation ? activation->epoch() : ended_.Highest(id);
@@ -268,10 +269,22 @@ GrainDelivery LocalGrainHost::DeliverToGrain(const GrainId& id,
     return {Outcome::kRefused, here};
   }
   if (expected.has_value() && *expected != here) return {Outcome::kStale, here};
+  if (passage == Passage::kFromNowOn) GivePassage(*message.get(), activation);
   const std::optional<Delivery> taken = activation->Offer(message.get());
   if (!taken.has_value()) return {Outcome::kNotHere, here};
   std::move(message).release();
   return {*taken == Delivery::kAccepted ? Outcome::kAccepted : Outcome::kRefused, here};
+}
+
+void LocalGrainHost::GivePassage(const Envelope& envelope, const CellPtr<Activation>& activation) {
+  const EnvelopeExtra* extra = FindExtra(envelope);
+  if (extra == nullptr || extra->shortcut == nullptr) return;
+  activation->SetPassage(core_.router_number());
+  extra->shortcut->LeadTo(activation);
+}
+
+void LocalGrainHost::Recall(const GrainId& id) {
+  if (const CellPtr<Activation> activation = FindActivation(id)) activation->SetPassage(0);
 }
 
 CellPtr<Activation> LocalGrainHost::FindActivation(const GrainId& id) {
@@ -441,6 +454,10 @@ size_t LocalGrainHost::Count(std::string_view kind) const {
 
 void LocalGrainHost::SetServingUntil(Time until) {
   serving_until_.store(until.time_since_epoch().count(), std::memory_order_release);
+}
+
+bool LocalGrainHost::ServesAt(Time now) const {
+  return now < Time(Duration(serving_until_.load(std::memory_order_acquire)));
 }
 
 bool LocalGrainHost::Fenced() const {

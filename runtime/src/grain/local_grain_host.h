@@ -42,13 +42,15 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
   void Activate(const GrainId& id, const Epoch& epoch,
                 std::function<void(StatusOr<ActivationInfo>)> done) override;
   GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,
-                               Message& message) override;
+                               Message& message, Passage passage) override;
+  void Recall(const GrainId& id) override;
   Status Deactivate(const GrainId& id, Status why) override;
   std::vector<ActivationInfo> Activations() const override;
   std::optional<GrainInfo> Peek(const GrainId& id) override;
   GrainPage List(const GrainListOptions& options) const override;
   size_t Count(std::string_view kind) const override;
   void SetServingUntil(Time until) override;
+  bool ServesAt(Time now) const override;
   void Stop() override;
 
  private:
@@ -75,6 +77,9 @@ class LocalGrainHost final : public GrainHost, private ActivationOwner {
   Status BeginNext(Shard& shard, const GrainKey& key, bool local, Next* next)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
   Epoch NextLocalEpoch();
+  // Through the Ref that `envelope` was sent through, and before it is handed over: it is what
+  // keeps that Ref.
+  void GivePassage(const Envelope& envelope, const CellPtr<Activation>& activation);
   CellPtr<Activation> FindActivation(const GrainId& id);
   void NoteGone();
 

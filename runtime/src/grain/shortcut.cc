@@ -1,5 +1,7 @@
 #include "grain/shortcut.h"
 
+#include <typeinfo>
+
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
 #include "grain/activation.h"
@@ -18,24 +20,51 @@ Shortcut::~Shortcut() {
 }
 
 bool Shortcut::open() const {
-  return to_.load(std::memory_order_relaxed) != nullptr && core_.router() == nullptr;
+  if (to_.load(std::memory_order_relaxed) == nullptr) return false;
+  if (core_.router_number() == 0) return true;
+  const Worker* worker = Worker::Current();
+  return worker != nullptr && !NeedsStamp(*worker);
 }
 
 Worker* Shortcut::Visitor() const {
   Worker* worker = Worker::Current();
   if (worker == nullptr || &worker->scheduler() != &core_.scheduler()) return nullptr;
-  return core_.router() != nullptr || core_.stopping() ? nullptr : worker;
+  return core_.stopping() ? nullptr : worker;
+}
+
+bool Shortcut::NeedsStamp(const Worker& worker) const {
+  if (core_.router_number() == 0) [[likely]]
+    return false;
+  const Turn* turn = worker.turn();
+  return turn != nullptr && typeid(*turn->cell) == typeid(Activation);
+}
+
+bool Shortcut::Passes(const Activation& activation, const Worker& worker) const {
+  const uint32_t router = core_.router_number();
+  if (router == 0) [[likely]]
+    return true;
+  return activation.passage() == router && core_.grain_host().ServesAt(worker.now());
 }
 
 bool Shortcut::Post(Envelope* envelope) {
   Worker* worker = Visitor();
   if (worker == nullptr || (envelope->flags & Envelope::kExtra) != 0) return false;
-  if (envelope->is_ask()) worker->tells().End();  // what was told before comes before
+  if (NeedsStamp(*worker)) return false;
+  if (const Turn* turn = worker->turn(); turn != nullptr) envelope->sender_id = turn->cell->id();
+  return Put(*worker, envelope);
+}
+
+bool Shortcut::PostStamped(Envelope* envelope) {
+  Worker* worker = Visitor();
+  return worker != nullptr && Put(*worker, envelope);
+}
+
+bool Shortcut::Put(Worker& worker, Envelope* envelope) {
+  if (envelope->is_ask()) worker.tells().End();  // what was told before comes before
   Activation* closed = nullptr;
   {
-    const Visit visit(core_.grain_host().visits(), *worker, to_);
-    if (!visit) return false;
-    if (const Turn* turn = worker->turn(); turn != nullptr) envelope->sender_id = turn->cell->id();
+    const Visit visit(core_.grain_host().visits(), worker, to_);
+    if (!visit || !Passes(*visit.get(), worker)) return false;
     if (visit->Admit(envelope)) [[likely]]
       return true;
     if (visit->TakesOffers()) return false;
@@ -49,7 +78,7 @@ bool Shortcut::PostChain(MailboxNode* first, MailboxNode* last) {
   Worker* worker = Visitor();
   if (worker == nullptr) return false;
   const Visit visit(core_.grain_host().visits(), *worker, to_);
-  return visit && visit->AdmitChain(first, last);
+  return visit && Passes(*visit.get(), *worker) && visit->AdmitChain(first, last);
 }
 
 void Shortcut::LeadTo(CellPtr<Activation> activation) {

@@ -8,9 +8,13 @@
 //
 // It is no claim: an activation that is on its way out takes nothing any more, the message goes the
 // long way, and the shortcut ends. It is used where nothing but the activation has a say in the
-// matter: by the workers of the grain's own system, while no router is installed, for kinds without
-// filters and without a bound. It keeps the cell of an activation that has ended until its next
-// use; the grain's object is gone by then.
+// matter: by the workers of the grain's own system, for kinds without filters and without a bound,
+// while no router is installed or the one that is has given passage to that very activation
+// (network_port.h) and the node has its lease. It keeps the cell of an activation that has ended
+// until its next use; the grain's object is gone by then.
+//
+// Beside a router what a grain sends is stamped before it goes this way: should its target leave
+// for another node, the message has to say under which epoch it was sent.
 //
 // Thread-safe: the copies of a Ref share one.
 
@@ -38,6 +42,8 @@ class Shortcut {
 
   // False: not this way; the message is untouched, and the caller takes the long one.
   bool Post(Envelope* envelope);
+  // Of one that says who has sent it.
+  bool PostStamped(Envelope* envelope);
   // All of them or none; tells from one sender.
   bool PostChain(MailboxNode* first, MailboxNode* last);
 
@@ -50,6 +56,11 @@ class Shortcut {
  private:
   // Who may go this way: null for none.
   Worker* Visitor() const;
+  // What this one sends needs a stamp.
+  bool NeedsStamp(const Worker& worker) const;
+  // The router does not mind.
+  bool Passes(const Activation& activation, const Worker& worker) const;
+  bool Put(Worker& worker, Envelope* envelope);
   // That activation is closed.
   void End(Activation* closed);
   void LetGo(Activation* activation);

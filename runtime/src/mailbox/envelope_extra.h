@@ -17,6 +17,7 @@
 
 namespace quern::internal {
 
+class Shortcut;
 class SystemCore;
 class TickMark;
 
@@ -41,6 +42,7 @@ class EnvelopeExtra {
   SenderStamp sender;
   const WireEntry* wire = nullptr;      // how the message and its reply are encoded
   CellPtr<Cell> target;                 // of a message that was sent here; keeps the system
+  Shortcut* shortcut = nullptr;         // of `target`, when that is a grain's
   std::vector<std::string> call_chain;  // as paths; see Message::call_chain()
   std::shared_ptr<TickMark> tick;       // of a timer that waits for this tick's end
   bool is_tick = false;

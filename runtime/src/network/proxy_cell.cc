@@ -39,6 +39,7 @@ Delivery ProxyCell::Post(Envelope* envelope) {
   }
   StampEnvelope(*envelope, wire_->Find(*envelope));
   envelope->extra->target = CellPtr<Cell>::Share(this);
+  envelope->extra->shortcut = nullptr;
   return Route(Message(envelope));
 }
 
@@ -66,6 +67,11 @@ Delivery GrainProxyCell::Route(Message message) {
       std::move(message).Fail(std::move(refused));
       return Delivery::kUnreachable;
     }
+  }
+  message.get()->extra->shortcut = &shortcut_;
+  if (shortcut_.PostStamped(message.get())) {
+    std::move(message).release();
+    return Delivery::kAccepted;
   }
   return system_core()->RouteGrain(id_, std::move(message), shortcut_);
 }

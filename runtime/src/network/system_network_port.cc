@@ -112,9 +112,11 @@ void SystemNetworkPort::Activate(const GrainId& id, const Epoch& epoch,
 
 GrainDelivery SystemNetworkPort::DeliverToGrain(const GrainId& id,
                                                 const std::optional<Epoch>& expected,
-                                                Message& message) {
-  return core_->grain_host().DeliverToGrain(id, expected, message);
+                                                Message& message, Passage passage) {
+  return core_->grain_host().DeliverToGrain(id, expected, message, passage);
 }
+
+void SystemNetworkPort::Recall(const GrainId& id) { core_->grain_host().Recall(id); }
 
 void SystemNetworkPort::Deactivate(const GrainId& id, Status why) {
   (void)core_->grain_host().Deactivate(id, std::move(why));

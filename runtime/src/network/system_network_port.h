@@ -27,7 +27,8 @@ class SystemNetworkPort final : public NetworkPort {
   void Activate(const GrainId& id, const Epoch& epoch,
                 std::function<void(StatusOr<ActivationInfo>)> done) override;
   GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,
-                               Message& message) override;
+                               Message& message, Passage passage) override;
+  void Recall(const GrainId& id) override;
   void Deactivate(const GrainId& id, Status why) override;
   std::vector<ActivationInfo> Activations() const override;
   Delivery DeliverToActor(std::string_view path, Message message) override;

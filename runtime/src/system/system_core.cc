@@ -184,6 +184,12 @@ Status SystemCore::WaitUntilStopping() {
   return failure_;
 }
 
+void SystemCore::SetRouter(Router* router) {
+  const uint32_t number = router == nullptr ? 0 : routers_.fetch_add(1) + 1;
+  router_number_.store(number, std::memory_order_release);
+  router_.store(router, std::memory_order_release);
+}
+
 Delivery SystemCore::RouteGrain(const GrainId& id, Message message, Shortcut& shortcut) {
   if (stopping()) {
     std::move(message).Fail(absl::UnavailableError(id.ToString() + ": the system is stopping"));

@@ -92,7 +92,10 @@ class SystemCore {
 
   // Null: no network. Read once and used at once.
   Router* router() const { return router_.load(std::memory_order_acquire); }
-  void SetRouter(Router* router) { router_.store(router, std::memory_order_release); }
+  void SetRouter(Router* router);
+  // Which of those that there were it is; 0: none. What one has allowed does not count for the
+  // next.
+  uint32_t router_number() const { return router_number_.load(std::memory_order_acquire); }
 
   MailboxCensus& census() const { return *census_; }
   AskCounts& asks() { return asks_; }
@@ -121,6 +124,8 @@ class SystemCore {
   std::atomic<bool> stopped_{false};
   std::atomic<bool> stateless_kinds_{false};
   std::atomic<Router*> router_{nullptr};
+  std::atomic<uint32_t> router_number_{0};
+  std::atomic<uint32_t> routers_{0};  // that there were
   AskCounts asks_;
   std::unique_ptr<Logger> own_logger_;
   std::unique_ptr<StateStore> own_state_store_;

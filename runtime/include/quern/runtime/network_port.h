@@ -122,6 +122,14 @@ struct GrainDelivery {
   Epoch epoch;  // of the activation here, or the last one that was
 };
 
+// How far what a Router hands over here reaches.
+enum class Passage : uint8_t {
+  kOnce,       // this message
+  kFromNowOn,  // and what actors of this System send through the same Ref: it goes straight to that
+               // activation, past the Router, until a Recall(), the activation's end, the end of
+               // the lease (SetServingUntil) or another SetRouter(). A hint: it need not.
+};
+
 // Where the messages of a System's grain refs and remote refs go. Thread-safe; never blocks, never
 // suspends.
 class Router {
@@ -168,7 +176,12 @@ class NetworkPort {
   // `expected`: deliver only to the activation with this epoch. `message` is taken unless the
   // outcome says untouched.
   virtual GrainDelivery DeliverToGrain(const GrainId& id, const std::optional<Epoch>& expected,
-                                       Message& message) = 0;
+                                       Message& message, Passage passage = Passage::kOnce) = 0;
+
+  // Takes back every passage to that grain: what is sent once this has returned comes to the Router
+  // again. A Router that holds a message of that grain, or knows it elsewhere, has called it, under
+  // the lock under which it gives passage.
+  virtual void Recall(const GrainId& id) = 0;
 
   // Messages still queued there are routed again. OnDeactivated follows when it has ended.
   virtual void Deactivate(const GrainId& id, Status why) = 0;
