@@ -246,16 +246,14 @@ class ActorCell final : public MailboxCell {
   // The small ones first: they fill the base's tail.
   const uint8_t name_bytes_;                     // 0: none was given
   std::atomic<State> state_ = State::kStarting;  // written on the own turn, listed from anywhere
-  // The own turn's.
+  const bool spawned_by_start_;
+  // The own turn's, and after the last one that of who takes the cell out of its parent's table.
   bool has_object_ : 1 = false;
   bool has_arguments_ : 1 = false;
   bool in_state_ : 1 = false;       // extras hold a state
   bool after_message_ : 1 = false;  // AfterMessage() has something to do
   bool had_message_ : 1 = false;
-  // Under the lock of the parent's children.
-  bool : 0;
-  const bool spawned_by_start_ : 1;
-  bool holds_parent_ : 1 = false;      // a count of it: out of its table
+  bool holds_parent_ : 1 = false;      // a count of it
   const ActorFactory* const factory_;  // null: the root
   ActorCell* const parent_;
   std::atomic<ActorExtras*> extras_{nullptr};
