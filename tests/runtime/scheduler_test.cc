@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -9,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "mailbox/magazine.h"
@@ -92,6 +94,87 @@ TEST(SchedulerTest, APairInTheSlotDoesNotStarveTheQueueOrTheInjected) {
   auto other = system.Spawn<Collector>("other", &in_order).value();
 
   EXPECT_TRUE(other.Ask(Total{}, 60s).ok());
+}
+
+struct Branch {
+  int depth;
+};
+struct Done {};
+struct BranchApi : Protocol<void(Branch), void(Done)> {};
+
+// Ten children to each, which end first; counts the inner ones that live.
+struct Inner : Actor<BranchApi> {
+  struct Counts {
+    std::atomic<int> living{0};
+    std::atomic<int> most{0};
+    std::atomic<int> leaves{0};
+  };
+  Inner(Counts* counts, Ref<BranchApi> parent) : counts_(counts), parent_(std::move(parent)) {}
+
+  void On(const Branch& m, Context& context) {
+    if (m.depth == 0) {
+      ++counts_->leaves;
+      return End(context);
+    }
+    counts_->most = std::max<int>(counts_->most, ++counts_->living);
+    for (int i = 0; i < kBranches; ++i) {
+      context.SpawnUnnamed<Inner>(counts_, Self()).value().Tell(Branch{m.depth - 1});
+    }
+  }
+  void On(const Done&, Context& context) {
+    if (++done_ < kBranches) return;
+    --counts_->living;
+    End(context);
+  }
+  void End(Context& context) {
+    parent_.Tell(Done{});
+    context.Stop();
+  }
+
+  static constexpr int kBranches = 10;
+  Counts* counts_;
+  Ref<BranchApi> parent_;
+  int done_ = 0;
+};
+
+TEST(SchedulerTest, ATreeOfActorsIsWalkedInDepth) {
+  Inner::Counts counts;
+  System system({.name = "test", .workers = 1});
+
+  system.SpawnUnnamed<Inner>(&counts, Ref<BranchApi>()).value().Tell(Branch{4});
+  system.WaitUntilQuiet();
+
+  EXPECT_EQ(counts.leaves, 10'000);
+  EXPECT_EQ(counts.living, 0);
+  EXPECT_LT(counts.most, 100);  // of 1,111
+}
+
+struct Beget {};
+struct LineApi : Protocol<void(Beget)> {};
+struct Line : Actor<LineApi> {
+  Line(System* system, std::atomic<bool>* over) : system_(system), over_(over) {}
+  void On(const Beget&, Context& context) {
+    context.Stop();
+    if (*over_) return;
+    // A sibling: children would have to end first.
+    if (auto next = system_->SpawnUnnamed<Line>(system_, over_); next.ok()) next->Tell(Beget{});
+  }
+  System* system_;
+  std::atomic<bool>* over_;
+};
+
+TEST(SchedulerTest, NewbornActorsDoNotKeepTheOthersOut) {
+  std::atomic<bool> over{false};
+  std::atomic<bool> in_order{true};
+  System system({.name = "test", .workers = 1});
+  auto collector = system.Spawn<Collector>("collector", &in_order).value();
+  EXPECT_EQ(collector.Ask(Total{}, 60s).value(), 0);
+
+  for (int i = 0; i < 32; ++i) system.SpawnUnnamed<Line>(&system, &over).value().Tell(Beget{});
+  for (int i = 0; i < 10; ++i) collector.Tell(Note{0, i});
+
+  EXPECT_EQ(collector.Ask(Total{}, 60s).value(), 10);
+  over = true;
 }
 
 TEST(SchedulerTest, ManyPairsFinishOnSeveralWorkers) {

@@ -72,7 +72,7 @@ void MailboxCell::PushNode(MailboxNode* node) {
   if (mailbox_.Push(node)) Wake();
 }
 
-void MailboxCell::Start() { Schedule(); }
+void MailboxCell::Start() { core_->scheduler().ScheduleNewborn(this); }
 
 void MailboxCell::Schedule() {
   if ((gate_.load(std::memory_order_relaxed) & kTakesTurns) != 0) {

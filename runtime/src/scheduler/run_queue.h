@@ -1,6 +1,7 @@
-// The actors that a worker runs next: an intrusive FIFO with a slot in front for the one made ready
-// last, whose message is still in the cache (bounded, so that two actors cannot keep the queue
-// out). The owner's, but for Steal().
+// The actors that a worker runs next: a slot for the one made ready last, whose message is still in
+// the cache, an intrusive FIFO, and behind these the latest newborn ones, the youngest first: so a
+// tree of actors is walked in depth, and few of those that live for one message are alive at a
+// time. Each is bounded in how many of it run while others wait. The owner's, but for Steal().
 
 #ifndef QUERN_RUNTIME_SRC_SCHEDULER_RUN_QUEUE_H_
 #define QUERN_RUNTIME_SRC_SCHEDULER_RUN_QUEUE_H_
@@ -51,6 +52,30 @@ class CellList {
   size_t size_ = 0;
 };
 
+// The latest newborn cells of a worker.
+class Newborn {
+ public:
+  static constexpr size_t kMax = 64;  // a power of two
+
+  bool empty() const { return size_ == 0; }
+  bool full() const { return size_ == kMax; }
+  size_t size() const { return size_; }
+
+  // Not of a full one.
+  void Push(MailboxCell* cell) { cells_[(oldest_ + size_++) % kMax] = cell; }
+  // Not of an empty one.
+  MailboxCell* PopYoungest() { return cells_[(oldest_ + --size_) % kMax]; }
+  MailboxCell* PopOldest() {
+    --size_;
+    return cells_[oldest_++ % kMax];
+  }
+
+ private:
+  size_t oldest_ = 0;  // modulo kMax
+  size_t size_ = 0;
+  MailboxCell* cells_[kMax] = {};
+};
+
 class RunQueue {
  public:
   // A thief may be faster: what is popped next may be null all the same. Thread-safe.
@@ -66,6 +91,14 @@ class RunQueue {
     SetSlot(cell);
     if (former == nullptr) return;
     list_.PushBack(former);
+    ShowWaiting();
+  }
+
+  // Its first turn, for which it waits among the youngest or, when these are too many, with all.
+  void PushNewborn(MailboxCell* cell) {
+    BiasedLockHolder lock(lock_);
+    if (newborn_.full()) list_.PushBack(newborn_.PopOldest());
+    newborn_.Push(cell);
     ShowWaiting();
   }
 
@@ -85,19 +118,26 @@ class RunQueue {
   // Null when there is none.
   MailboxCell* Pop() {
     BiasedLockHolder lock(lock_);
+    if (newborn_burst_ > 0 && !newborn_.empty()) return PopNewborn();
     if (MailboxCell* cell = Slot();
-        cell != nullptr && (slot_streak_ < kSlotStreakMax || list_.empty())) {
+        cell != nullptr && (slot_streak_ < kSlotStreakMax || OnlySlot())) {
       ++slot_streak_;
       SetSlot(nullptr);
       return cell;
     }
     slot_streak_ = 0;
+    if (!newborn_.empty() && (list_.empty() || ++list_streak_ > kListStreakMax)) {
+      list_streak_ = 0;
+      newborn_burst_ = kNewbornBurst;
+      return PopNewborn();
+    }
     MailboxCell* cell = list_.PopFront();
     ShowWaiting();
     return cell;
   }
 
-  // Out of order; `position` is below size(). For a StepDriver: between cells nothing is promised.
+  // Out of order; `position` is below size(). For a StepDriver, which has no newborn ones: between
+  // cells nothing is promised.
   MailboxCell* PopAt(size_t position) {
     BiasedLockHolder lock(lock_);
     MailboxCell* cell = Slot();
@@ -117,11 +157,14 @@ class RunQueue {
     if (!lock_.TryLockOther()) return false;
     if (all) {
       to->Append(&list_);
+      while (!newborn_.empty()) to->PushBack(newborn_.PopOldest());
       if (MailboxCell* next = Slot(); next != nullptr) to->PushBack(next);
       SetSlot(nullptr);
     } else {
-      size_t count = std::min((list_.size() + 1) / 2, max);
-      for (; count > 0; --count) to->PushBack(list_.PopFront());
+      size_t count = std::min((list_.size() + newborn_.size() + 1) / 2, max);
+      for (; count > 0; --count) {
+        to->PushBack(list_.empty() ? newborn_.PopOldest() : list_.PopFront());
+      }
     }
     ShowWaiting();
     lock_.UnlockOther();
@@ -130,16 +173,28 @@ class RunQueue {
 
  private:
   static constexpr int kSlotStreakMax = 16;
+  static constexpr int kListStreakMax = 16;
+  static constexpr int kNewbornBurst = 16;  // before what they have told somebody is looked at
 
   MailboxCell* Slot() const { return slot_.load(std::memory_order_relaxed); }
   void SetSlot(MailboxCell* cell) { slot_.store(cell, std::memory_order_relaxed); }
-  void ShowWaiting() { waiting_.store(list_.size(), std::memory_order_relaxed); }
+  void ShowWaiting() { waiting_.store(list_.size() + newborn_.size(), std::memory_order_relaxed); }
+  bool OnlySlot() const { return list_.empty() && newborn_.empty(); }
+  MailboxCell* PopNewborn() {
+    --newborn_burst_;
+    MailboxCell* cell = newborn_.PopYoungest();
+    ShowWaiting();
+    return cell;
+  }
 
   BiasedLock lock_;  // the owner's; thieves are others
   int slot_streak_ = 0;
+  int list_streak_ = 0;    // while newborn ones wait
+  int newborn_burst_ = 0;  // so many more
   CellList list_;
   std::atomic<MailboxCell*> slot_{nullptr};
-  std::atomic<size_t> waiting_{0};  // the size of list_
+  std::atomic<size_t> waiting_{0};  // the sizes of list_ and newborn_
+  Newborn newborn_;
 };
 
 }  // namespace quern::internal

@@ -18,6 +18,27 @@ inline void Worker::Schedule(MailboxCell* cell) {
   }
 }
 
+// The others get what is too many for here; else an idle worker may take the oldest, which lead to
+// the most, and leave the youngest.
+inline void Worker::ScheduleNewborn(MailboxCell* cell) {
+  if (driver_ != nullptr) return Schedule(cell);  // every order is the driver's
+  if (!scheduler_->HasIdleWorker()) return queue_.PushNewborn(cell);
+  if (queue_.size() >= Newborn::kMax) return scheduler_->Inject(cell);
+  queue_.PushNewborn(cell);
+  if (scheduler_->watch_.load(std::memory_order_relaxed) == Scheduler::Watch::kNobody) {
+    AskForWatch();
+  }
+}
+
+inline void Scheduler::ScheduleNewborn(MailboxCell* cell) {
+  Worker* worker = Worker::Current();
+  if (worker != nullptr && &worker->scheduler() == this) {
+    worker->ScheduleNewborn(cell);
+  } else {
+    Inject(cell);
+  }
+}
+
 inline void Scheduler::Schedule(MailboxCell* cell) {
   Worker* worker = Worker::Current();
   if (worker != nullptr && &worker->scheduler() == this) {

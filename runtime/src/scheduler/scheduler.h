@@ -67,6 +67,7 @@ class Scheduler {
 
   // A cell became ready: on the calling worker, or through the shared queue. Thread-safe.
   void Schedule(MailboxCell* cell);
+  void ScheduleNewborn(MailboxCell* cell);  // its first turn
   // To a worker that spins, else through the shared queue. Thread-safe.
   void Inject(MailboxCell* cell);
 

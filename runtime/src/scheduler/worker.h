@@ -93,6 +93,8 @@ class Worker {
 
   // A cell became ready on this thread: it runs next here, or elsewhere when others are idle.
   void Schedule(MailboxCell* cell);  // schedule.h
+  // The same for its first turn.
+  void ScheduleNewborn(MailboxCell* cell);
   // Its budget is used up: behind all others.
   void Requeue(MailboxCell* cell) { queue_.PushBack(cell); }
 
