@@ -22,7 +22,7 @@ using testing::FakeClock;
 class AllocationBurstTest : public ::testing::Test {
  protected:
   static constexpr int64_t kMessages = 1'000'000;
-  static constexpr int64_t kBlock = 64;
+  static constexpr int64_t kBlock = 56;
 
   SystemOptions Options() {
     SystemOptions options;
@@ -62,7 +62,7 @@ TEST_F(AllocationBurstTest, WhatAMillionWaitingMessagesNeededGoesBackToMalloc) {
   Burst();
   const int64_t after = AllocationCount::LiveBytes();
 
-  constexpr int64_t kWithHeader = kBlock + 16;        // of malloc
+  constexpr int64_t kWithHeader = kBlock + 16 + 8;    // of malloc; its address
   constexpr int64_t kOthers = 8 * kRunnerStackBytes;  // fibers that have begun
   // What the depot holds, two magazines of each worker, and one of this thread.
   constexpr int64_t kKept = (kDepotMagazinesMax + 5) * kMagazineEnvelopes * kWithHeader + kOthers;

@@ -320,15 +320,19 @@ TEST(MagazineTest, ADepotThatIsFullFreesTheRest) {
   for (void* block : blocks) cache.Free(block, 0);
 
   std::vector<internal::Magazine> kept;
-  for (internal::Magazine next; (next = depot.Take(0)).count != 0;) kept.push_back(next);
+  for (internal::Magazine next; !(next = depot.TakeFull(0, {})).empty();) kept.push_back(next);
   EXPECT_EQ(kept.size(), kDepotMagazinesMax);
-  for (const internal::Magazine& magazine : kept) depot.Give(0, magazine);
+  for (const internal::Magazine& magazine : kept) internal::FreeAll(magazine);
 }
 
 TEST(MagazineTest, ADepotTrimsAfterABurstAndNotDuringIt) {
   internal::MagazineDepot depot;
   const auto give = [&](size_t magazines) {
-    for (size_t i = 0; i < magazines; ++i) depot.Give(0, {});
+    for (size_t i = 0; i < magazines; ++i) {
+      internal::Magazine full = depot.TakeEmpty();
+      full.Push(std::malloc(internal::BlockBytes(0)));
+      depot.GiveEmpty(depot.TakeEmpty(0, full));
+    }
   };
   give(kDepotMagazinesMax + kTrimMagazines - 1);
   EXPECT_FALSE(depot.TrimAfterBurst());

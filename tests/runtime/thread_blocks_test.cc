@@ -20,7 +20,7 @@ using internal::ThreadBlocks;
 constexpr uint8_t kClass = 3;
 
 Magazine NewMagazine(size_t count) {
-  Magazine magazine;
+  Magazine magazine = Magazine::Make(count);
   for (size_t i = 0; i < count; ++i) magazine.Push(std::malloc(BlockBytes(kClass)));
   return magazine;
 }
@@ -30,7 +30,8 @@ void OnAThread(void (*body)()) { std::thread(body).join(); }
 TEST(ThreadBlocksTest, AThreadTakesAMagazineWhenItHasLessThanAnAskNeeds) {
   OnAThread([] {
     MagazineDepot depot;
-    for (int i = 0; i < 2; ++i) depot.Give(kClass, NewMagazine(kMagazineEnvelopes));
+    for (int i = 0; i < 2; ++i)
+      depot.GiveEmpty(depot.TakeEmpty(kClass, NewMagazine(kMagazineEnvelopes)));
 
     ThreadBlocks::Refill(depot);
     const size_t first = ThreadBlocks::Count(kClass);
@@ -45,7 +46,8 @@ TEST(ThreadBlocksTest, AThreadTakesAMagazineWhenItHasLessThanAnAskNeeds) {
 TEST(ThreadBlocksTest, AThreadKeepsAMagazineOfWhatItFrees) {
   OnAThread([] {
     Magazine blocks = NewMagazine(2 * kMagazineEnvelopes);
-    while (blocks.top != nullptr) ThreadBlocks::Free(blocks.Pop(), kClass);
+    while (!blocks.empty()) ThreadBlocks::Free(blocks.Pop(), kClass);
+    FreeAll(blocks);
 
     EXPECT_EQ(ThreadBlocks::Count(kClass), kMagazineEnvelopes);
   });
@@ -54,7 +56,7 @@ TEST(ThreadBlocksTest, AThreadKeepsAMagazineOfWhatItFrees) {
 TEST(ThreadBlocksTest, WhatAThreadHoldsIsFreedAtItsEnd) {
   MagazineDepot depot;
   const int64_t before = AllocationCount::LiveBytes();
-  depot.Give(kClass, NewMagazine(kMagazineEnvelopes));
+  depot.GiveEmpty(depot.TakeEmpty(kClass, NewMagazine(kMagazineEnvelopes)));
 
   std::thread([&depot] { ThreadBlocks::Refill(depot); }).join();
   const int64_t after = AllocationCount::LiveBytes();
@@ -69,7 +71,7 @@ TEST(BlockCacheTest, WhatGoesFromOneWorkerToAnotherComesBackThroughTheDepot) {
   const auto send = [&](size_t count) {
     for (; count > 0; --count) receiver.Free(sender.Allocate(kClass), kClass);
   };
-  send(4 * kMagazineEnvelopes);
+  send(8 * kMagazineEnvelopes);
 
   AllocationCount::Begin();
   send(1000 * kMagazineEnvelopes);

@@ -2,6 +2,9 @@
 // worker, exchanged whole through a depot (Bonwick and Adams, "Magazines and vmem", 2001). Every
 // block is malloc's own, so any thread may free any block and nothing depends on who lives longer.
 // Under AddressSanitizer blocks go straight to malloc, so that a use after free is seen.
+//
+// A magazine is an array of addresses beside the blocks, not a list through them: those that come
+// from another worker lie in its cache, and whoever takes one would wait for it to learn the next.
 
 #ifndef QUERN_RUNTIME_SRC_MAILBOX_MAGAZINE_H_
 #define QUERN_RUNTIME_SRC_MAILBOX_MAGAZINE_H_
@@ -9,70 +12,73 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <utility>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
+#include "mailbox/prefetch.h"
+#include "quern/runtime/internal/block_class.h"
 #include "quern/runtime/limits.h"
 
 namespace quern::internal {
 
-// What malloc has no waste for.
-inline constexpr size_t kBlockBytes[] = {72, 104, 136, 168, 200, 264, 520};
-inline constexpr int kBlockClasses = std::size(kBlockBytes);
-inline constexpr uint8_t kUnpooledClass = kBlockClasses;
+// A stack of free blocks; whoever has it gives it away, or ends it with FreeAll().
+class Magazine {
+ public:
+  // Without room: neither Push() nor Pop().
+  constexpr Magazine() = default;
+  // Empty, with room for so many blocks.
+  static Magazine Make(size_t room = kMagazineEnvelopes);
 
-// The smallest one of so many bytes; kUnpooledClass: malloc.
-constexpr uint8_t BlockClassFor(size_t bytes) {
-  constexpr uint8_t kOfSteps[] = {0, 1, 2, 3, 4, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6};
-  constexpr size_t kStep = 32;
-  if (bytes <= kBlockBytes[0]) return 0;
-  const size_t steps = (bytes - kBlockBytes[0] + kStep - 1) / kStep;
-  return steps < std::size(kOfSteps) ? kOfSteps[steps] : kUnpooledClass;
-}
-constexpr size_t BlockBytes(uint8_t block_class) { return kBlockBytes[block_class]; }
-
-struct FreeBlock {
-  FreeBlock* next;
-};
-
-struct Magazine {
-  FreeBlock* top = nullptr;
-  size_t count = 0;
+  bool has_room() const { return count_ < capacity_; }
+  bool empty() const { return count_ == 0; }
+  size_t count() const { return count_; }
 
   // Not of an empty one.
   void* Pop() {
-    --count;
-    return std::exchange(top, top->next);
+    --count_;
+    // It is written to soon, and this one is written to now.
+    PrefetchToWrite(slots_[static_cast<ptrdiff_t>(count_) - kAhead]);
+    return slots_[count_];
   }
-  void Push(void* memory) {
-    auto* block = static_cast<FreeBlock*>(memory);
-    block->next = std::exchange(top, block);
-    ++count;
-  }
+  // Not into a full one.
+  void Push(void* block) { slots_[count_++] = block; }
+
+ private:
+  friend void FreeAll(Magazine magazine);
+
+  // Behind a block that is taken: as many fit into the time that a block takes from cache to cache.
+  static constexpr ptrdiff_t kAhead = 4;
+
+  void** slots_ = nullptr;  // kAhead more lie in front of it
+  uint32_t count_ = 0;
+  uint32_t capacity_ = 0;
 };
 
+// The blocks, and the magazine.
 void FreeAll(Magazine magazine);
 
 // Full magazines of all workers. Thread-safe.
 class MagazineDepot {
  public:
-  MagazineDepot() = default;
+  MagazineDepot();
   ~MagazineDepot();
   MagazineDepot(const MagazineDepot&) = delete;
   MagazineDepot& operator=(const MagazineDepot&) = delete;
 
-  // An empty magazine when there is none.
-  Magazine Take(uint8_t block_class);
+  // A full one for an empty one, or that one when there is none.
+  Magazine TakeFull(uint8_t block_class, Magazine empty);
   // A hint.
   bool Has(uint8_t block_class) const {
     return count_[block_class].load(std::memory_order_relaxed) != 0;
   }
-  // Beyond kDepotMagazinesMax the blocks are freed.
-  void Give(uint8_t block_class, Magazine full);
+  // An empty one for a full one. Beyond kDepotMagazinesMax the blocks are freed.
+  Magazine TakeEmpty(uint8_t block_class, Magazine full);
+  Magazine TakeEmpty();
+  // Without room: nothing.
+  void GiveEmpty(Magazine empty);
 
   // Called now and then, by one thread: when kTrimMagazines or more have been freed, and none since
   // the last call, malloc gives the kernel back what they leave empty. It would keep small blocks
@@ -80,8 +86,11 @@ class MagazineDepot {
   bool TrimAfterBurst();
 
  private:
+  bool Keep(uint8_t block_class, const Magazine& full);
+
   absl::Mutex mutex_;
   std::vector<Magazine> full_[kBlockClasses] ABSL_GUARDED_BY(mutex_);
+  std::vector<Magazine> empty_ ABSL_GUARDED_BY(mutex_);
   std::atomic<size_t> count_[kBlockClasses] = {};  // written under the lock
   std::atomic<uint64_t> freed_{0};                 // magazines
   // Of the thread that trims.
@@ -97,24 +106,35 @@ class BlockCache {
   BlockCache(const BlockCache&) = delete;
   BlockCache& operator=(const BlockCache&) = delete;
 
+  // Null: none at hand.
+  void* Take(uint8_t block_class) {
+    Magazine& loaded = loaded_[block_class];
+    return loaded.empty() ? nullptr : loaded.Pop();
+  }
+
   void* Allocate(uint8_t block_class) {
     Magazine& loaded = loaded_[block_class];
-    if (loaded.top == nullptr && !Refill(block_class)) return NewBlock(block_class);
+    if (loaded.empty() && !Refill(block_class)) [[unlikely]] {
+      return NewBlock(block_class);
+    }
     return loaded.Pop();
   }
 
   void Free(void* memory, uint8_t block_class) {
     Magazine& loaded = loaded_[block_class];
-    if (loaded.count == kMagazineEnvelopes) Drain(block_class);
+    if (!loaded.has_room()) [[unlikely]] {
+      MakeRoom(block_class);
+    }
     loaded.Push(memory);
   }
 
  private:
   bool Refill(uint8_t block_class);
-  void Drain(uint8_t block_class);
-  static void* NewBlock(uint8_t block_class);
+  void MakeRoom(uint8_t block_class);
+  void* NewBlock(uint8_t block_class);
 
   MagazineDepot* const depot_;
+  size_t new_bytes_ = 0;  // from malloc, since the heap was grown
   Magazine loaded_[kBlockClasses];
   Magazine spare_[kBlockClasses];
 };

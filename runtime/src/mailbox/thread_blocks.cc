@@ -26,22 +26,25 @@ struct FreesAtEnd {
   }
 };
 
-void NoteEnd() {
+// Of this thread's, before the first block.
+void MakeRoom(Magazine* magazine) {
+  if (magazine->has_room()) return;
   static thread_local FreesAtEnd at_end;
   (void)at_end;
+  *magazine = Magazine::Make(kMagazineEnvelopes + kBlocksOfAnAsk);
 }
 
 }  // namespace
 
 void* ThreadBlocks::Allocate(uint8_t block_class) {
   Magazine& magazine = held.magazines[block_class];
-  return magazine.top == nullptr ? MallocOrThrow(BlockBytes(block_class)) : magazine.Pop();
+  return magazine.empty() ? MallocOrThrow(BlockBytes(block_class)) : magazine.Pop();
 }
 
 void ThreadBlocks::Free(void* memory, uint8_t block_class) {
   Magazine& magazine = held.magazines[block_class];
-  if (held.ending || magazine.count >= kMagazineEnvelopes) return std::free(memory);
-  if (magazine.top == nullptr) NoteEnd();
+  if (held.ending || magazine.count() >= kMagazineEnvelopes) return std::free(memory);
+  MakeRoom(&magazine);
   magazine.Push(memory);
 }
 
@@ -49,13 +52,14 @@ void ThreadBlocks::Refill(MagazineDepot& depot) {
   if (held.ending) return;
   for (uint8_t i = 0; i < kBlockClasses; ++i) {
     Magazine& magazine = held.magazines[i];
-    if (magazine.count >= kBlocksOfAnAsk || !depot.Has(i)) continue;
-    NoteEnd();
-    Magazine left = std::exchange(magazine, depot.Take(i));
-    while (left.top != nullptr) magazine.Push(left.Pop());
+    if (magazine.count() >= kBlocksOfAnAsk || !depot.Has(i)) continue;
+    MakeRoom(&magazine);
+    Magazine full = depot.TakeFull(i, {});
+    while (!full.empty()) magazine.Push(full.Pop());
+    depot.GiveEmpty(full);
   }
 }
 
-size_t ThreadBlocks::Count(uint8_t block_class) { return held.magazines[block_class].count; }
+size_t ThreadBlocks::Count(uint8_t block_class) { return held.magazines[block_class].count(); }
 
 }  // namespace quern::internal
