@@ -387,9 +387,8 @@ QUERN_ALWAYS_INLINE After ActorCell::OnMessage(Turn& turn, Envelope* envelope) {
   if (thunk == nullptr) [[unlikely]] {
     return OnUnknownMessage(turn, envelope);
   }
-  const Status ran = RunMessage(turn, envelope, thunk, self);
-  if (!ran.ok()) [[unlikely]] {
-    return FailWhenAlone(turn, ran);
+  if (const Failed why = RunMessage(turn, envelope, thunk, self); why != nullptr) [[unlikely]] {
+    return FailWhenAlone(turn, *why);
   }
   return after_message_ ? AfterMessage(turn) : After::kGoOn;
 }
@@ -405,8 +404,8 @@ After ActorCell::OnUnknownMessage(Turn& turn, Envelope* envelope) {
     return OnTerminated(turn, envelope);
   }
   if (factory_ != nullptr && actor_class().any != nullptr) {
-    const Status ran = RunMessage(turn, envelope, actor_class().any, object());
-    if (!ran.ok()) return FailWhenAlone(turn, ran);
+    const Failed why = RunMessage(turn, envelope, actor_class().any, object());
+    if (why != nullptr) return FailWhenAlone(turn, *why);
     return after_message_ ? AfterMessage(turn) : After::kGoOn;
   }
   if (!envelope->is_ask()) {

@@ -123,7 +123,11 @@ class ActorCell final : public MailboxCell {
   TurnEnd RunMessages(Turn& turn, int clock_mask) override;
   After OnSignals(Turn& turn, uint32_t bits) override;
   After OnMessage(Turn& turn, Envelope* envelope) override;
-  void OnTurnEnd(Turn& turn) override;
+  void OnTurnEnd(Turn& turn) override {
+    if (had_message_) [[unlikely]] {
+      NoteUse(turn);
+    }
+  }
   void OnThrown(Turn& turn, const std::exception_ptr& thrown) override;
   void OnReturnedError(Turn& turn, const Status& status) override;
   bool KeepsForRetry(Turn& turn, Envelope* envelope, const Status& why) override;
@@ -207,6 +211,7 @@ class ActorCell final : public MailboxCell {
   // passivation.cc
   // After a handler that went well, for those who asked to be told.
   After AfterMessage(Turn& turn);
+  void NoteUse(Turn& turn);
   bool Idle(Turn& turn);
   void ArmIdle(Turn& turn, Time due);
   void RetireIdle();

@@ -228,7 +228,7 @@ void ActorTimers::AimCron(Turn& turn, Timer& timer, Time now) {
 void ActorTimers::Tell(Turn& turn, Timer& timer) {
   Envelope* envelope = timer.source->Make(/*last=*/timer.kind == TimerKind::kOnce);
   EnvelopeExtra& extra = ExtraOf(*envelope);
-  extra.sender.actor_id = turn.cell->id();
+  extra.sender.actor_id = turn.cell_id;
   extra.is_tick = true;
   if (timer.kind != TimerKind::kOnce) {
     if (timer.mark == nullptr) timer.mark = std::make_shared<TickMark>();

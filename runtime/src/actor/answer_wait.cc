@@ -109,7 +109,7 @@ Status PrepareAsk(Turn* turn, Cell& target, Envelope* envelope, Duration timeout
   Time deadline = timeout > kNever - *now ? kNever : *now + timeout;
   if (turn != nullptr) {
     deadline = std::min(deadline, turn->deadline);
-    envelope->sender_id = turn->cell->id();
+    envelope->sender_id = turn->cell_id;
   }
   envelope->ask().deadline = deadline;
   if (deadline > *now) return absl::OkStatus();

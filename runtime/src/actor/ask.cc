@@ -122,19 +122,24 @@ bool SendFromThread(Envelope* envelope, void* slot, const AnswerWait& wait, Stat
 
 }  // namespace
 
-Delivery PostTell(Cell* cell, Envelope* envelope) {
+// From outside of a turn, or nowhere.
+[[gnu::noinline]] Delivery PostRareTell(Cell* cell, Envelope* envelope) {
   if (cell == nullptr) {
     DropEnvelope(envelope, absl::NotFoundError("tell on an empty Ref"));
     return Delivery::kStopped;
   }
+  const Delivery delivery = cell->Post(envelope);
+  if (Worker::Current() == nullptr) TakeBlocksBack(*cell);
+  return delivery;
+}
+
+Delivery PostTell(Cell* cell, Envelope* envelope) {
   Worker* worker = Worker::Current();
   const Turn* turn = worker == nullptr ? nullptr : worker->turn();
-  if (turn == nullptr) {
-    const Delivery delivery = cell->Post(envelope);
-    if (worker == nullptr) TakeBlocksBack(*cell);
-    return delivery;
+  if (turn == nullptr || cell == nullptr) [[unlikely]] {
+    return PostRareTell(cell, envelope);
   }
-  envelope->sender_id = turn->cell->id();
+  envelope->sender_id = turn->cell_id;
   return worker->tells().Tell(cell, envelope);
 }
 

@@ -52,7 +52,7 @@ void CallbackAsk::SendUntil(CellPtr<Cell> cell, Envelope* envelope, void* slot, 
     return Refuse(absl::DeadlineExceededError(What(*signature_, *cell_) + ": no time is left"));
   }
   const Turn* turn = CurrentTurn();
-  if (turn != nullptr && envelope->sender_id == 0) envelope->sender_id = turn->cell->id();
+  if (turn != nullptr && envelope->sender_id == 0) envelope->sender_id = turn->cell_id;
   envelope->ask().deadline = deadline;
   envelope->ask().slot = slot;
   envelope->ask().completion = this;

@@ -68,7 +68,7 @@ namespace {
 std::string SenderName(uint64_t id) {
   if (id == 0) return std::string();
   const Turn* turn = CurrentTurn();
-  if (turn != nullptr && turn->cell->id() == id) return turn->cell->Path();
+  if (turn != nullptr && turn->cell_id == id) return turn->cell->Path();
   return absl::StrCat("#", id);
 }
 

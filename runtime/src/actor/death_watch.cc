@@ -88,8 +88,8 @@ After ActorCell::OnTerminated(Turn& turn, Envelope* envelope) {
     FinishEnvelope(envelope);
     return After::kGoOn;
   }
-  const Status ran = RunMessage(turn, envelope, actor_class().on_terminated, object());
-  return ran.ok() ? After::kGoOn : Fail(turn, ran);
+  const Failed why = RunMessage(turn, envelope, actor_class().on_terminated, object());
+  return why == nullptr ? After::kGoOn : Fail(turn, *why);
 }
 
 }  // namespace quern::internal

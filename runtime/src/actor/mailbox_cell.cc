@@ -81,23 +81,34 @@ void MailboxCell::Schedule() {
   core_->scheduler().Schedule(this);
 }
 
-Delivery MailboxCell::Post(Envelope* envelope) {
-  if (envelope->is_ask()) {
-    if (Worker* worker = Worker::Current(); worker != nullptr) worker->tells().End();
-    const CallChain* chain = envelope->ask().chain;
-    if (chain != nullptr && chain->Contains(*this)) {
-      DropEnvelope(envelope, CycleError(*chain, Path()));
-      return Delivery::kStopped;
-    }
+QUERN_ALWAYS_INLINE Delivery MailboxCell::PutInline(Envelope* envelope) {
+  if (gate_.load(std::memory_order_acquire) != 0) [[unlikely]] {
+    return PostAtGate(envelope);
   }
-  return Put(envelope);
+  envelope->flags |= Envelope::kQueued;
+  return mailbox_.Push(envelope) ? WakeForMessage() : Delivery::kAccepted;
 }
 
-Delivery MailboxCell::Put(Envelope* envelope) {
-  if (gate_.load(std::memory_order_acquire) != 0) return PostAtGate(envelope);
-  envelope->flags |= Envelope::kQueued;
-  if (mailbox_.Push(envelope)) Wake();
+[[gnu::noinline]] Delivery MailboxCell::WakeForMessage() {
+  Wake();
   return Delivery::kAccepted;
+}
+
+Delivery MailboxCell::Post(Envelope* envelope) {
+  return envelope->is_ask() ? PostAsk(envelope) : PutInline(envelope);
+}
+
+Delivery MailboxCell::Put(Envelope* envelope) { return PutInline(envelope); }
+
+// Apart, or the registers that it saves are saved for every tell.
+[[gnu::noinline]] Delivery MailboxCell::PostAsk(Envelope* envelope) {
+  if (Worker* worker = Worker::Current(); worker != nullptr) worker->tells().End();
+  const CallChain* chain = envelope->ask().chain;
+  if (chain != nullptr && chain->Contains(*this)) {
+    DropEnvelope(envelope, CycleError(*chain, Path()));
+    return Delivery::kStopped;
+  }
+  return PutInline(envelope);
 }
 
 void MailboxCell::PostChain(MailboxNode* first, MailboxNode* last) {
@@ -262,7 +273,7 @@ bool MailboxCell::LeaveWaiting() {
 
 void MailboxCell::EndNudge(Turn& turn, const Envelope& nudge) {
   if ((nudge.flags & Envelope::kStamp) != 0) NoteWait(turn, TimeOfStamp(nudge));
-  FreeSpent(std::exchange(turn.spent, nullptr));
+  FreeSpent(turn);
 }
 
 bool MailboxCell::BudgetUsed(Turn& turn, int handled, Time* started, int* clock_mask) {
@@ -304,15 +315,17 @@ bool MailboxCell::BeginAsk(Turn& turn, Envelope* envelope) {
   return true;
 }
 
-Status MailboxCell::EndThrown(Turn& turn, Envelope* envelope, const std::exception_ptr& thrown) {
-  Status status = DescribeException(thrown, envelope->signature->message_name);
+MailboxCell::Failed MailboxCell::EndThrown(Turn& turn, Envelope* envelope,
+                                           std::unique_ptr<std::exception_ptr> thrown) {
+  auto status =
+      std::make_unique<const Status>(DescribeException(*thrown, envelope->signature->message_name));
   TakeBack(turn, envelope);
-  OnThrown(turn, thrown);
-  if (KeepsForRetry(turn, envelope, status)) {
+  OnThrown(turn, *thrown);
+  if (KeepsForRetry(turn, envelope, *status)) {
     EndMessage(turn);
     return status;
   }
-  FailAsk(envelope, status);
+  FailAsk(envelope, *status);
   EndMessage(turn);
   FinishEnvelope(envelope);
   return status;
@@ -352,7 +365,7 @@ void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) 
   if ((signals_.load(std::memory_order_seq_cst) & kCountSignal) != 0) {
     core_->census().Report(id(), 0);
   }
-  FreeSpent(std::exchange(turn.spent, nullptr));
+  FreeSpent(turn);
   if (elsewhere_ != 0) CloseElsewhere(sink);
   do {
     while (MailboxNode* node = mailbox_.Pop(&turn.spent)) {
@@ -362,7 +375,7 @@ void MailboxCell::Close(Turn& turn, const std::function<void(Envelope*)>& sink) 
         continue;
       }
       if (!envelope->is_nudge()) Refuse(envelope);
-      FreeSpent(std::exchange(turn.spent, nullptr));
+      FreeSpent(turn);
     }
   } while (!mailbox_.TryIdle());
 }

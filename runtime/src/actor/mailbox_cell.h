@@ -241,10 +241,13 @@ class MailboxCell : public Cell {
   // is none and `make` is false.
   virtual SideMail* side_mail(bool make) = 0;
 
+  // What a handler threw (UNKNOWN, with its what()). Null: nothing.
+  using Failed = std::unique_ptr<const Status>;
+
   // Begins a handler, runs `thunk` on `self`, answers and ends the envelope. An exception of the
-  // handler comes back as a Status (UNKNOWN, with its what()), after the ask was answered with it.
-  // An ask whose deadline has passed is not run. What the handler answers is no failure here.
-  Status RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self);  // message_loop.h
+  // handler comes back after the ask was answered with it. An ask whose deadline has passed is not
+  // run. What the handler answers is no failure here.
+  Failed RunMessage(Turn& turn, Envelope* envelope, Thunk thunk, void* self);  // message_loop.h
 
   // Runs `fn` as the body of OnStart and the like: deadline none, exceptions become a Status.
   Status RunGuarded(Turn& turn, const std::function<Status(Context&)>& fn);
@@ -295,7 +298,7 @@ class MailboxCell : public Cell {
   // False: the asker has given up, and the envelope has been ended.
   bool BeginAsk(Turn& turn, Envelope* envelope);
   // Its handler has thrown.
-  Status EndThrown(Turn& turn, Envelope* envelope, const std::exception_ptr& thrown);
+  Failed EndThrown(Turn& turn, Envelope* envelope, std::unique_ptr<std::exception_ptr> thrown);
   void NoteWait(Turn& turn, Time since);
   bool LeaveWaiting();
   void EndNudge(Turn& turn, const Envelope& nudge);
@@ -311,6 +314,9 @@ class MailboxCell : public Cell {
   bool TakeTimed();
   void Wake();  // message_loop.h
   void WakeAtGate();
+  Delivery PostAsk(Envelope* envelope);
+  Delivery PutInline(Envelope* envelope);
+  Delivery WakeForMessage();
   Delivery PostAtGate(Envelope* envelope);
   bool LeaveDormant();
   Envelope* TakeElsewhere(Turn& turn);
@@ -324,6 +330,8 @@ class MailboxCell : public Cell {
   void FreeSpent(MailboxNode* spent) {
     if (spent != &first_stub_ && spent != nullptr) ReleaseBlock(static_cast<Envelope*>(spent));
   }
+  void FreeSpentOn(Worker& worker, MailboxNode* spent);  // message_loop.h
+  void FreeSpent(Turn& turn) { FreeSpent(std::exchange(turn.spent, nullptr)); }
   // Around a cancellable wait of the turn; false: the actor has been asked to stop, do not wait.
   bool BeginPark(Turn& turn, Waiter* waiter);
   void EndPark(Turn& turn);

@@ -11,11 +11,14 @@
 #define QUERN_RUNTIME_SRC_ACTOR_MESSAGE_LOOP_H_
 
 #include <exception>
+#include <memory>
 #include <utility>
 
 #include <boost/context/fiber.hpp>
 
 #include "actor/mailbox_cell.h"
+#include "mailbox/prefetch.h"
+#include "mailbox/worker_blocks.h"
 #include "quern/runtime/context.h"
 #include "scheduler/schedule.h"
 #include "scheduler/worker.h"
@@ -29,7 +32,7 @@ namespace quern::internal {
 // Begins and ends the handling of one envelope inside a turn: deadline, chain, what was told.
 inline void BeginMessage(Turn& turn, Envelope* envelope) {
   turn.envelope = envelope;
-  turn.deadline = envelope->deadline();
+  if (envelope->is_ask()) turn.deadline = envelope->ask().deadline;
 }
 void ReleaseChain(Turn& turn);
 inline void EndMessage(Turn& turn) {
@@ -47,6 +50,7 @@ QUERN_ALWAYS_INLINE void MailboxCell::TurnOf(Kind& self, Worker& worker) {
   }
   Turn turn;
   turn.cell = this;
+  turn.cell_id = id();
   turn.worker = &worker;
   worker.SetTurn(&turn);
   TurnEnd end;
@@ -56,7 +60,7 @@ QUERN_ALWAYS_INLINE void MailboxCell::TurnOf(Kind& self, Worker& worker) {
     end = MessageLoop(self, turn, worker.clock_mask());
   }
   worker.SetTurn(nullptr);
-  worker.tells().End();  // of constructors and destructors
+  worker.tells().Flush();  // of constructors and destructors
   // Only a cell that used up its budget is still ours to touch.
   if (end == TurnEnd::kBudgetUsed) worker.Requeue(this);
 }
@@ -86,6 +90,7 @@ QUERN_ALWAYS_INLINE MailboxCell::TurnEnd MailboxCell::MessageLoop(Kind& self, Tu
         turn.over = false;
         continue;
       }
+      PrefetchToRead(reinterpret_cast<const char*>(envelope) + ptrdiff_t{envelope->ahead} * 16);
       if (envelope->is_nudge()) [[unlikely]] {
         EndNudge(turn, *envelope);
         continue;
@@ -100,37 +105,62 @@ QUERN_ALWAYS_INLINE MailboxCell::TurnEnd MailboxCell::MessageLoop(Kind& self, Tu
       EndAway(turn);
       return TurnEnd::kGone;
     }
-    FreeSpent(std::exchange(turn.spent, nullptr));
+    FreeSpentOn(*turn.worker, std::exchange(turn.spent, nullptr));
     if ((++handled & clock_mask) == 0 && BudgetUsed(turn, handled, &started, &clock_mask)) {
       self.OnTurnEnd(turn);
       return TurnEnd::kBudgetUsed;
     }
+    // Who signals it wakes it: no look at signals before it goes idle.
+    if (elsewhere_ == 0 && mailbox_.Empty() && self.Accepting()) {
+      self.OnTurnEnd(turn);
+      turn.over = true;
+      if (mailbox_.TryIdle()) return TurnEnd::kGone;
+      turn.over = false;
+    }
   }
 }
 
-QUERN_ALWAYS_INLINE Status MailboxCell::RunMessage(Turn& turn, Envelope* envelope, Thunk thunk,
-                                                   void* self) {
-  if (envelope->is_ask() && !BeginAsk(turn, envelope)) return absl::OkStatus();
+// What FreeSpent() does, for a tell without a call.
+QUERN_ALWAYS_INLINE void MailboxCell::FreeSpentOn(Worker& worker, MailboxNode* spent) {
+  if (spent == &first_stub_ || spent == nullptr) return;
+  auto* envelope = static_cast<Envelope*>(spent);
+  if (envelope->is_ask()) {
+    ReleaseBlock(envelope);
+  } else {
+    FreeBlockOn(worker, envelope, envelope->size_class);
+  }
+}
+
+// FinishEnvelope(): a call only when there is something to do.
+QUERN_ALWAYS_INLINE void FinishHandled(Envelope* envelope) {
+  constexpr uint8_t kRare = Envelope::kAsk | Envelope::kExtra;
+  const bool stays = (envelope->flags & (kRare | Envelope::kQueued)) == Envelope::kQueued;
+  if (!stays || envelope->signature->destroy_message != nullptr) FinishEnvelope(envelope);
+}
+
+QUERN_ALWAYS_INLINE MailboxCell::Failed MailboxCell::RunMessage(Turn& turn, Envelope* envelope,
+                                                                Thunk thunk, void* self) {
+  if (envelope->is_ask() && !BeginAsk(turn, envelope)) return nullptr;
   BeginMessage(turn, envelope);
   Context context(&turn);
-  std::exception_ptr thrown;
+  std::exception_ptr* thrown = nullptr;  // nothing to destroy on the way that all take
   try {
     thunk(self, envelope, context);
   } catch (const boost::context::detail::forced_unwind&) {
     throw;
   } catch (...) {
-    thrown = std::current_exception();
+    thrown = new std::exception_ptr(std::current_exception());
   }
   if (thrown != nullptr) [[unlikely]] {
-    return EndThrown(turn, envelope, thrown);
+    return EndThrown(turn, envelope, std::unique_ptr<std::exception_ptr>(thrown));
   }
   EndMessage(turn);
   if (turn.fate != Fate::kFinish) [[unlikely]] {
     Settle(turn, envelope);
   } else {
-    FinishEnvelope(envelope);
+    FinishHandled(envelope);
   }
-  return absl::OkStatus();
+  return nullptr;
 }
 
 // It was idle.

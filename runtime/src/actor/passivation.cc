@@ -27,8 +27,8 @@ After ActorCell::AfterMessage(Turn& turn) {
   return BeginStop(turn);
 }
 
-void ActorCell::OnTurnEnd(Turn& turn) {
-  if (!had_message_) return;
+// At the end of a turn with a message, of an actor that is passivated.
+void ActorCell::NoteUse(Turn& turn) {
   ActorExtras& mine = extras();
   const Time now = turn.worker->FreshNow();
   if (now.time_since_epoch().count() == mine.last_active && mine.idle != nullptr) {

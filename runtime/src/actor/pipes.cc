@@ -61,6 +61,7 @@ Pipe::Pipe(std::shared_ptr<Pipes> owner, const Turn& starter, CellPtr<Cell> to,
       breaker_(std::move(breaker)),
       work_(std::move(work)) {
   turn_.cell = starter.cell;
+  turn_.cell_id = starter.cell_id;
   turn_.worker = starter.worker;
   turn_.deadline = deadline;
   turn_.in_group = true;

@@ -23,6 +23,7 @@ enum class Fate : uint8_t { kFinish, kStash, kForward, kUnhandled };
 
 struct Turn {
   MailboxCell* cell = nullptr;
+  uint64_t cell_id = 0;  // its id: the cell's own memory may be in another core's cache
   Worker* worker = nullptr;
   Envelope* envelope = nullptr;      // being handled; null in OnStart, OnStop, tasks
   Time deadline = kNever;            // of the ask being handled: nested asks shrink to it

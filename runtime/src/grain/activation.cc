@@ -254,7 +254,7 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
     return After::kGoOn;
   }
   const bool plain = tick || kind_->options.filters.empty();
-  const Status ran = plain ? RunMessage(turn, envelope, thunk, instance_.self)
+  const Failed why = plain ? RunMessage(turn, envelope, thunk, instance_.self)
                            : RunFiltered(turn, envelope, thunk);
   NoteHandled(!tick);
   if (!tick || kind_->options.ticks_keep_active) {
@@ -262,14 +262,15 @@ After Activation::OnMessage(Turn& turn, Envelope* envelope) {
     NoteActivity(turn);
   }
   if (!state_lost_.ok()) return EndAlone(turn, state_lost_);
-  if (!ran.ok()) return EndAlone(turn, ran);
+  if (why != nullptr) return EndAlone(turn, *why);
   return After::kGoOn;
 }
 
-Status Activation::RunFiltered(Turn& turn, Envelope* envelope, Thunk thunk) {
+MailboxCell::Failed Activation::RunFiltered(Turn& turn, Envelope* envelope, Thunk thunk) {
   FilteredCall call(kind_->options.filters, id_, thunk, instance_.self, core());
   (void)RunMessage(turn, envelope, &FilteredCall::Run, &call);
-  return call.outcome();
+  const Status& outcome = call.outcome();
+  return outcome.ok() ? nullptr : std::make_unique<const Status>(outcome);
 }
 
 After Activation::Activate(Turn& turn) {

@@ -165,7 +165,7 @@ class Activation final : public MailboxCell {
   Status MakeGrain(Turn& turn);
   Status ClaimState();
   void WatchIdleness(Turn& turn);
-  Status RunFiltered(Turn& turn, Envelope* envelope, Thunk thunk);
+  Failed RunFiltered(Turn& turn, Envelope* envelope, Thunk thunk);
   void PublishEnd() const;
   void NoteHandled(bool counted);
   After End(Turn& turn, Status why);

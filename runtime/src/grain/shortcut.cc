@@ -50,7 +50,7 @@ bool Shortcut::Post(Envelope* envelope) {
   Worker* worker = Visitor();
   if (worker == nullptr || (envelope->flags & Envelope::kExtra) != 0) return false;
   if (NeedsStamp(*worker)) return false;
-  if (const Turn* turn = worker->turn(); turn != nullptr) envelope->sender_id = turn->cell->id();
+  if (const Turn* turn = worker->turn(); turn != nullptr) envelope->sender_id = turn->cell_id;
   return Put(*worker, envelope);
 }
 

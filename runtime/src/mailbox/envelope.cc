@@ -14,20 +14,6 @@
 namespace quern::internal {
 namespace {
 
-size_t BlockSize(size_t message_bytes, bool ask) {
-  const size_t padded = (message_bytes + 7) & ~size_t{7};
-  return sizeof(Envelope) + padded + (ask ? sizeof(AskBlock) : 0);
-}
-
-// A call more a message, else.
-[[gnu::always_inline]] inline Envelope* NewEnvelope(size_t bytes, uint8_t block_class) {
-  auto* envelope = ::new (AllocateBlock(bytes, block_class)) Envelope;
-  envelope->size_class = block_class;
-  return envelope;
-}
-
-Envelope* NewEnvelope(size_t bytes) { return NewEnvelope(bytes, BlockClassFor(bytes)); }
-
 void FreeBlockOf(Envelope* envelope) { FreeBlockMemory(envelope, envelope->size_class); }
 
 // What a message seldom has: extra and chain.
@@ -90,15 +76,23 @@ void LeaveToDeferred(Envelope* envelope) {
 
 }  // namespace
 
-Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, bool ask) {
-  Envelope* envelope = NewEnvelope(BlockSize(signature.message_bytes, ask));
-  envelope->signature = &signature;
-  envelope->index_hint = index_hint;
-  if (ask) {
-    envelope->flags = Envelope::kAsk;
-    ::new (&envelope->ask()) AskBlock{nullptr, nullptr, kNever, nullptr};
-  }
+// What is not a tell from a worker that has a block at hand. Apart, or the registers that it saves
+// are saved for every message.
+[[gnu::noinline]] Envelope* AllocateRareEnvelope(const Signature& signature, uint16_t index_hint,
+                                                 EnvelopeShape shape) {
+  const bool ask = (shape.flags & Envelope::kAsk) != 0;
+  void* memory = AllocateBlock(EnvelopeBytes(signature, ask), shape.block_class);
+  auto* envelope = ::new (memory) Envelope(&signature, index_hint, shape);
+  if (ask) ::new (&envelope->ask()) AskBlock{nullptr, nullptr, kNever, nullptr};
   return envelope;
+}
+
+Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, EnvelopeShape shape) {
+  void* memory = shape.flags == 0 ? TakeBlock(shape.block_class) : nullptr;
+  if (memory == nullptr) [[unlikely]] {
+    return AllocateRareEnvelope(signature, index_hint, shape);
+  }
+  return ::new (memory) Envelope(&signature, index_hint, shape);
 }
 
 void FreeEnvelope(Envelope* envelope) { FreeBlockOf(envelope); }
@@ -122,13 +116,17 @@ void* EnvelopeExtra::operator new(size_t bytes) {
   FreeBlockMemory(memory, BlockClassFor(bytes));
 }
 
-Envelope* AllocateNudge() { return NewEnvelope(sizeof(Envelope)); }
+Envelope* AllocateNudge() {
+  constexpr uint8_t kClass = BlockClassFor(sizeof(Envelope));
+  return ::new (AllocateBlock(sizeof(Envelope), kClass)) Envelope(kClass);
+}
 
 Envelope* AllocateStamp(Time now, const Envelope& message) {
   // A thread that is no worker gets back blocks of the sizes that it sends.
-  const bool pooled = message.size_class < kBlockClasses;
-  Envelope* stamp =
-      pooled ? NewEnvelope(BlockBytes(message.size_class), message.size_class) : AllocateNudge();
+  const uint8_t block_class =
+      message.size_class < kBlockClasses ? message.size_class : BlockClassFor(sizeof(Envelope));
+  void* memory = AllocateBlock(BlockBytes(block_class), block_class);
+  auto* stamp = ::new (memory) Envelope(block_class);
   stamp->flags = Envelope::kStamp;
   stamp->sender_id = static_cast<uint64_t>(now.time_since_epoch().count());
   return stamp;

@@ -13,6 +13,19 @@
 
 namespace quern::internal {
 
+// Null: the calling thread has none at hand.
+inline void* TakeBlock(uint8_t block_class) {
+#if !defined(__SANITIZE_ADDRESS__)
+  if (block_class < kBlockClasses) {
+    if (Worker* worker = Worker::Current(); worker != nullptr) {
+      return worker->blocks().Take(block_class);
+    }
+  }
+#endif
+  (void)block_class;
+  return nullptr;
+}
+
 // `block_class` from BlockClassFor(bytes).
 inline void* AllocateBlock(size_t bytes, uint8_t block_class) {
 #if !defined(__SANITIZE_ADDRESS__)
@@ -24,6 +37,14 @@ inline void* AllocateBlock(size_t bytes, uint8_t block_class) {
 #endif
   (void)block_class;
   return MallocOrThrow(bytes);
+}
+
+// On the thread of `worker`.
+inline void FreeBlockOn(Worker& worker, void* memory, uint8_t block_class) {
+#if !defined(__SANITIZE_ADDRESS__)
+  if (block_class < kBlockClasses) return worker.blocks().Free(memory, block_class);
+#endif
+  std::free(memory);
 }
 
 inline void FreeBlockMemory(void* memory, uint8_t block_class) {

@@ -78,7 +78,7 @@ StatusOr<Message> SystemNetworkPort::Decode(InboundMessage inbound) {
 
   const bool ask = static_cast<bool>(inbound.on_reply);
   const auto index = static_cast<uint16_t>(entry - wire->entries);
-  Envelope* envelope = AllocateEnvelope(*entry->signature, index, ask);
+  Envelope* envelope = AllocateEnvelope(*entry->signature, index, ShapeOf(*entry->signature, ask));
   Status decoded = entry->decode(inbound.body, envelope->message());
   envelope->flags |= Envelope::kBuilt;
   EnvelopeExtra& extra = ExtraOf(*envelope);

@@ -2,11 +2,30 @@
 
 #include <utility>
 
+#include "scheduler/worker.h"
+
 namespace quern::internal {
 
+inline void HeldTells::NoteHeld(Envelope* envelope) {
+  Envelope*& slot = recent_[held_ & (kAhead - 1)];
+  if (held_ >= kAhead) {
+    slot->ahead = static_cast<int32_t>(
+        (reinterpret_cast<intptr_t>(envelope) - reinterpret_cast<intptr_t>(slot)) / 16);
+  }
+  slot = envelope;
+  ++held_;
+}
+
+Delivery HeldTells::TellOther(Cell* to, Envelope* envelope) {
+  Push();
+  to_ = to;
+  told_ = 1;
+  return to->Post(envelope);
+}
+
 Delivery HeldTells::TellAgain(Cell* to, Envelope* envelope) {
-  if (!to->TakesChains()) {
-    if (target_.load(std::memory_order_acquire) != nullptr) Push();
+  // Once a chain: what it looks at is being written by whoever consumes the chain before.
+  if (target_.load(std::memory_order_acquire) == nullptr && !to->TakesChains()) {
     return to->Post(envelope);
   }
   {
@@ -20,9 +39,13 @@ Delivery HeldTells::TellAgain(Cell* to, Envelope* envelope) {
       last_->next.store(envelope, std::memory_order_relaxed);
     }
     last_ = envelope;
-    ++held_;
+    NoteHeld(envelope);
   }
-  if (held_ >= kHeldMax) Push();
+  if (held_ >= kHeldMax) {
+    Push();
+    // Its handler may go on like this for long, and whom it tells waits behind it.
+    if (Worker* worker = Worker::Current(); worker != nullptr) worker->PassOnCell();
+  }
   return Delivery::kAccepted;
 }
 

@@ -23,7 +23,9 @@ class HeldTells {
   // From inside a turn of the worker that owns this.
   Delivery Tell(Cell* to, Envelope* envelope) {
     if (to != to_) {
-      End();
+      if (target_.load(std::memory_order_acquire) != nullptr) [[unlikely]] {
+        return TellOther(to, envelope);
+      }
       to_ = to;
       told_ = 0;
     }
@@ -33,6 +35,11 @@ class HeldTells {
   // Before anything that is not told to the same actor. Owner only.
   void End() {
     to_ = nullptr;
+    Flush();
+  }
+
+  // Pushes what is held. Owner only.
+  void Flush() {
     if (target_.load(std::memory_order_acquire) != nullptr) [[unlikely]] {
       Push();
     }
@@ -44,7 +51,12 @@ class HeldTells {
  private:
   static constexpr int kToldAtOnce = 4;
   static constexpr int kHeldMax = 64;
+  // A message names the one so far behind it. Who consumes them, on another core perhaps, then asks
+  // for that one's memory in time; from message to message it would wait for each.
+  static constexpr int kAhead = 4;  // a power of two
 
+  void NoteHeld(Envelope* envelope);
+  Delivery TellOther(Cell* to, Envelope* envelope);
   Delivery TellAgain(Cell* to, Envelope* envelope);
   void Push();
 
@@ -55,6 +67,7 @@ class HeldTells {
   std::atomic<Cell*> target_{nullptr};  // counted; null: all that was told has been pushed
   MailboxNode* first_ = nullptr;
   MailboxNode* last_ = nullptr;
+  Envelope* recent_[kAhead] = {};  // of what is held, by number
 };
 
 }  // namespace quern::internal

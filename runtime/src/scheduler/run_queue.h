@@ -80,6 +80,8 @@ class RunQueue {
  public:
   // A thief may be faster: what is popped next may be null all the same. Thread-safe.
   bool empty() const { return Slot() == nullptr && waiting_.load(std::memory_order_relaxed) == 0; }
+  // Without the one in front.
+  size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   size_t size() const {
     return waiting_.load(std::memory_order_relaxed) + (Slot() == nullptr ? 0 : 1);
   }

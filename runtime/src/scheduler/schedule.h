@@ -8,10 +8,10 @@
 
 namespace quern::internal {
 
-inline void Worker::Schedule(MailboxCell* cell) {
-  constexpr size_t kSpillAbove = 4;  // cells queued here before an idle worker is given some
+[[gnu::always_inline]] inline void Worker::Schedule(MailboxCell* cell) {
+  constexpr size_t kSpillAbove = 4;  // cells wait here before an idle worker is given some
   if (!scheduler_->HasIdleWorker()) return queue_.PushNext(cell);
-  if (queue_.size() >= kSpillAbove) return scheduler_->Inject(cell);
+  if (queue_.waiting() >= kSpillAbove) return scheduler_->Inject(cell);
   queue_.PushNext(cell);
   if (scheduler_->watch_.load(std::memory_order_relaxed) == Scheduler::Watch::kNobody) {
     AskForWatch();
@@ -39,7 +39,7 @@ inline void Scheduler::ScheduleNewborn(MailboxCell* cell) {
   }
 }
 
-inline void Scheduler::Schedule(MailboxCell* cell) {
+[[gnu::always_inline]] inline void Scheduler::Schedule(MailboxCell* cell) {
   Worker* worker = Worker::Current();
   if (worker != nullptr && &worker->scheduler() == this) {
     worker->Schedule(cell);

@@ -95,6 +95,9 @@ class Worker {
   void Schedule(MailboxCell* cell);  // schedule.h
   // The same for its first turn.
   void ScheduleNewborn(MailboxCell* cell);
+  // From inside a turn that may go on for long: the cell that would be next runs elsewhere, if
+  // somebody is idle.
+  void PassOnCell();
   // Its budget is used up: behind all others.
   void Requeue(MailboxCell* cell) { queue_.PushBack(cell); }
 
@@ -186,7 +189,10 @@ class Worker {
   Runner* AdoptFiber(const void* frame);
   MailboxCell* NextCell();
   void EnsureSpare();
+  void StartSpare();
   void AfterTurn();
+  // Every few turns; so many have there been.
+  void LookAround(uint64_t turns);
   // Takes what other threads and the clock have brought. True if anything may run now.
   bool Poll();
   bool DrainInbox();

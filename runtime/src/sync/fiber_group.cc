@@ -35,6 +35,7 @@ void FiberGroup::Go(std::function<void()> fn) {
   internal::Turn& owner = *shared_->owner;
   const auto turn = shared_->turns.emplace(shared_->turns.end());
   turn->cell = owner.cell;
+  turn->cell_id = owner.cell_id;
   turn->worker = owner.worker;
   turn->envelope = owner.envelope;
   turn->deadline = owner.deadline;

@@ -41,7 +41,7 @@ void CollectHere(Worker& worker, Collected& into) {
     if (runner->turn == nullptr || runner->waiter == nullptr) continue;
     const Turn& turn = *runner->turn;
     const Envelope* envelope = turn.envelope;
-    here.push_back({.cell_id = turn.cell->id(),
+    here.push_back({.cell_id = turn.cell_id,
                     .path = turn.cell->Path(),
                     .message = envelope == nullptr || envelope->signature == nullptr
                                    ? std::string()

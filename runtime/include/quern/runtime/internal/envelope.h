@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "quern/runtime/clock.h"
+#include "quern/runtime/internal/block_class.h"
 #include "quern/runtime/internal/signature.h"
 #include "quern/runtime/status.h"
 
@@ -56,6 +57,12 @@ struct AskBlock {
   }
 };
 
+// What is known of an envelope before it is made.
+struct EnvelopeShape {
+  uint8_t block_class;
+  uint8_t flags;
+};
+
 class Envelope : public MailboxNode {
  public:
   static constexpr uint8_t kAsk = 1;     // an AskBlock stands behind the message
@@ -74,6 +81,11 @@ class Envelope : public MailboxNode {
   static constexpr uint32_t kAside = 32;    // put aside by its handler, whose answer is none
   static constexpr uint32_t kGivenUp = 64;  // the asker went without an answer
 
+  // One that only makes a turn happen.
+  explicit Envelope(uint8_t block_class) : size_class(block_class) {}
+  Envelope(const Signature* what, uint16_t index, EnvelopeShape shape)
+      : signature(what), index_hint(index), flags(shape.flags), size_class(shape.block_class) {}
+
   bool is_ask() const { return flags & kAsk; }
   bool is_nudge() const { return signature == nullptr; }
   void* message() { return this + 1; }
@@ -88,16 +100,28 @@ class Envelope : public MailboxNode {
     uint64_t sender_id = 0;  // of the sending cell; 0: a plain thread
     EnvelopeExtra* extra;
   };
-  std::atomic<uint32_t> ask_state{0};
+  union {
+    std::atomic<uint32_t> ask_state{0};
+    // Of a tell: 16 bytes times this from here lies one that comes a few behind it (HeldTells).
+    int32_t ahead;
+  };
   uint16_t index_hint = 0;  // of the message in the sender's Api
   uint8_t flags = 0;
   uint8_t size_class = 0;
 };
 static_assert(sizeof(Envelope) == 32);
 
-// Memory for one message; nothing constructed yet. From the worker's magazine, or malloc on a plain
-// thread.
-Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, bool ask);
+constexpr size_t EnvelopeBytes(const Signature& signature, bool ask) {
+  const size_t padded = (signature.message_bytes + size_t{7}) & ~size_t{7};
+  return sizeof(Envelope) + padded + (ask ? sizeof(AskBlock) : 0);
+}
+constexpr EnvelopeShape ShapeOf(const Signature& signature, bool ask) {
+  return {BlockClassFor(EnvelopeBytes(signature, ask)), ask ? Envelope::kAsk : uint8_t{0}};
+}
+
+// Memory for one message; nothing constructed yet. From the worker's magazine, or what another
+// thread holds.
+Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, EnvelopeShape shape);
 // Of an envelope whose message was never constructed.
 void FreeEnvelope(Envelope* envelope);
 
@@ -120,7 +144,9 @@ bool DropEnvelope(Envelope* envelope, Status why);
 template <typename S, typename M>
 Envelope* MakeEnvelope(uint16_t index_hint, bool ask, M&& message) {
   using Stored = typename SignatureParts<S>::Message;
-  Envelope* e = AllocateEnvelope(kSignature<S>, index_hint, ask);
+  static constexpr EnvelopeShape kTell = ShapeOf(kSignature<S>, /*ask=*/false);
+  static constexpr EnvelopeShape kAsk = ShapeOf(kSignature<S>, /*ask=*/true);
+  Envelope* e = AllocateEnvelope(kSignature<S>, index_hint, ask ? kAsk : kTell);
   if constexpr (std::is_nothrow_constructible_v<Stored, M&&>) {
     ::new (e->message()) Stored(std::forward<M>(message));
   } else {
