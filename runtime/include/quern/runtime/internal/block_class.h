@@ -11,16 +11,17 @@
 namespace quern::internal {
 
 // What malloc has no waste for.
-inline constexpr size_t kBlockBytes[] = {56, 72, 104, 136, 168, 200, 264, 520};
+inline constexpr size_t kBlockBytes[] = {56, 72, 104, 120, 136, 168, 200, 264, 520};
 inline constexpr int kBlockClasses = std::size(kBlockBytes);
 inline constexpr uint8_t kUnpooledClass = kBlockClasses;
 
-// By steps of 32 bytes above the second.
-inline constexpr uint8_t kBlockClassOfSteps[] = {1, 2, 3, 4, 5, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7};
+// By steps of 16 bytes above the second.
+inline constexpr uint8_t kBlockClassOfSteps[] = {1, 2, 2, 3, 4, 5, 5, 6, 6, 7, 7, 7, 7, 8, 8,
+                                                 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8};
 
 // The smallest one of so many bytes; kUnpooledClass: malloc.
 constexpr uint8_t BlockClassFor(size_t bytes) {
-  constexpr size_t kStep = 32;
+  constexpr size_t kStep = 16;
   if (bytes <= kBlockBytes[0]) return 0;
   if (bytes <= kBlockBytes[1]) return 1;
   const size_t steps = (bytes - kBlockBytes[1] + kStep - 1) / kStep;
