@@ -55,6 +55,15 @@ struct Guard : Actor<GuardApi> {
   Diary silent_;
 };
 
+// Tells more at its end than goes out at once.
+struct Farewell : LifeActor {
+  Farewell(Diary* diary, Ref<GuardApi> guard) : LifeActor(diary, "f"), guard_(std::move(guard)) {}
+  ~Farewell() {
+    for (int i = 1; i <= 6; ++i) guard_.Tell(Work{i});
+  }
+  Ref<GuardApi> guard_;
+};
+
 class DeathWatchTest : public LifeTest {
  protected:
   Ref<GuardApi> guard_ =
@@ -83,6 +92,18 @@ TEST_F(DeathWatchTest, AWatchEndsInExactlyOneTerminated) {
   Settle();
 
   EXPECT_THAT(diary_.Take(), ElementsAre("/a terminated"));
+}
+
+TEST_F(DeathWatchTest, ItStandsBehindWhatTheDestructorTold) {
+  Ref<LifeApi> actor = system_.Spawn<Farewell>("f", &others_, guard_).value();
+  Settle();
+  EXPECT_TRUE(guard_.Ask(WatchThat{actor}).ok());
+
+  actor.Stop();
+  Settle();
+
+  EXPECT_THAT(diary_.Take(), ElementsAre("work 1", "work 2", "work 3", "work 4", "work 5", "work 6",
+                                         "/f terminated"));
 }
 
 TEST_F(DeathWatchTest, WhateverTheReason) {

@@ -212,7 +212,7 @@ ActorExtras& ActorCell::extras() {
   ActorExtras* have = extras_if_any();
   if (have != nullptr) return *have;
   auto* made = new ActorExtras;
-  if (extras_.compare_exchange_strong(have, made, std::memory_order_acq_rel)) return *made;
+  if (extras_.compare_exchange_strong(have, made, std::memory_order_seq_cst)) return *made;
   delete made;
   return *have;
 }
@@ -456,6 +456,7 @@ After ActorCell::FinishStop(Turn& turn) {
   }
   Close(turn);
   DestroyObject();
+  turn.worker->tells().Flush();  // what its destructor told comes before Terminated
   DropArguments();
   Publish<ActorStopped>(turn);
   turn.over = true;

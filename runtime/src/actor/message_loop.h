@@ -90,7 +90,7 @@ QUERN_ALWAYS_INLINE MailboxCell::TurnEnd MailboxCell::MessageLoop(Kind& self, Tu
         turn.over = false;
         continue;
       }
-      PrefetchToRead(reinterpret_cast<const char*>(envelope) + ptrdiff_t{envelope->ahead} * 16);
+      PrefetchToRead(NamedBy(*envelope));
       if (envelope->is_nudge()) [[unlikely]] {
         EndNudge(turn, *envelope);
         continue;

@@ -63,6 +63,18 @@ inline uint64_t SenderIdOf(const Envelope& envelope) {
   return (envelope.flags & Envelope::kExtra) ? envelope.extra->sender.actor_id : envelope.sender_id;
 }
 
+// A tell that waits in a chain names another one behind it, in the word that only an ask needs: so
+// many steps of 16 bytes from here. By an ask any address is named.
+inline const void* NamedBy(const Envelope& envelope) {
+  const auto steps = static_cast<int32_t>(envelope.ask_state.load(std::memory_order_relaxed));
+  return reinterpret_cast<const char*>(&envelope) + ptrdiff_t{steps} * 16;
+}
+inline void SetNamed(Envelope& envelope, const Envelope& behind) {
+  const auto here = reinterpret_cast<intptr_t>(&envelope);
+  const auto bytes = reinterpret_cast<intptr_t>(&behind) - here;
+  envelope.ask_state.store(static_cast<uint32_t>(bytes / 16), std::memory_order_relaxed);
+}
+
 // For the mailbox: the node is no longer anybody's stub. Frees the block, or for an ask leaves that
 // to the asker.
 void ReleaseBlock(Envelope* envelope);

@@ -41,6 +41,8 @@ inline void* AllocateBlock(size_t bytes, uint8_t block_class) {
 
 // On the thread of `worker`.
 inline void FreeBlockOn(Worker& worker, void* memory, uint8_t block_class) {
+  (void)worker;
+  (void)block_class;
 #if !defined(__SANITIZE_ADDRESS__)
   if (block_class < kBlockClasses) return worker.blocks().Free(memory, block_class);
 #endif

@@ -359,7 +359,10 @@ StatusOr<CellPtr<Cell>> NewRouter(SystemCore* core, std::string_view name,
   const bool spawns = spawner != nullptr;
   const size_t size = spawns ? options.size : given.size();
   if (Status valid = Validate(options, name, size); !valid.ok()) return valid;
-  StatusOr<Ref<PoolApi>> pool = Spawn<Pool>(core, nullptr, /*options=*/nullptr, name);
+  // An option that its cell keeps: with room for that it looks for children when it is stopped, and
+  // who stops it before there is a routee is seen by those that come.
+  const SpawnOptions kept{.start_tries = 1};
+  StatusOr<Ref<PoolApi>> pool = Spawn<Pool>(core, nullptr, &kept, name);
   if (!pool.ok()) return pool.status();
   const std::string path = pool->path();
   auto* router = new RouterCell(core, pool->cell(), path, options, type, std::move(spawner));

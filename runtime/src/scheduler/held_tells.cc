@@ -2,16 +2,14 @@
 
 #include <utility>
 
+#include "mailbox/envelope_extra.h"
 #include "scheduler/worker.h"
 
 namespace quern::internal {
 
 inline void HeldTells::NoteHeld(Envelope* envelope) {
   Envelope*& slot = recent_[held_ & (kAhead - 1)];
-  if (held_ >= kAhead) {
-    slot->ahead = static_cast<int32_t>(
-        (reinterpret_cast<intptr_t>(envelope) - reinterpret_cast<intptr_t>(slot)) / 16);
-  }
+  if (held_ >= kAhead) SetNamed(*slot, *envelope);
   slot = envelope;
   ++held_;
 }

@@ -29,7 +29,9 @@ class HeldTells {
       to_ = to;
       told_ = 0;
     }
-    return ++told_ <= kToldAtOnce ? to->Post(envelope) : TellAgain(to, envelope);
+    if (told_ == kToldAtOnce) return TellAgain(to, envelope);
+    ++told_;
+    return to->Post(envelope);
   }
 
   // Before anything that is not told to the same actor. Owner only.
