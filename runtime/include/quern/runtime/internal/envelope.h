@@ -100,12 +100,8 @@ class Envelope : public MailboxNode {
     uint64_t sender_id = 0;  // of the sending cell; 0: a plain thread
     EnvelopeExtra* extra;
   };
-  union {
-    std::atomic<uint32_t> ask_state{0};
-    // Of a tell: 16 bytes times this from here lies one that comes a few behind it (HeldTells).
-    int32_t ahead;
-  };
-  uint16_t index_hint = 0;  // of the message in the sender's Api
+  std::atomic<uint32_t> ask_state{0};  // of a tell in a chain: NamedBy()
+  uint16_t index_hint = 0;             // of the message in the sender's Api
   uint8_t flags = 0;
   uint8_t size_class = 0;
 };
