@@ -120,8 +120,6 @@ bool SendFromThread(Envelope* envelope, void* slot, const AnswerWait& wait, Stat
   return answered;
 }
 
-}  // namespace
-
 // From outside of a turn, or nowhere.
 [[gnu::noinline]] Delivery PostRareTell(Cell* cell, Envelope* envelope) {
   if (cell == nullptr) {
@@ -132,6 +130,8 @@ bool SendFromThread(Envelope* envelope, void* slot, const AnswerWait& wait, Stat
   if (Worker::Current() == nullptr) TakeBlocksBack(*cell);
   return delivery;
 }
+
+}  // namespace
 
 Delivery PostTell(Cell* cell, Envelope* envelope) {
   Worker* worker = Worker::Current();

@@ -74,8 +74,6 @@ void LeaveToDeferred(Envelope* envelope) {
   }
 }
 
-}  // namespace
-
 // What is not a tell from a worker that has a block at hand. Apart, or the registers that it saves
 // are saved for every message.
 [[gnu::noinline]] Envelope* AllocateRareEnvelope(const Signature& signature, uint16_t index_hint,
@@ -86,6 +84,8 @@ void LeaveToDeferred(Envelope* envelope) {
   if (ask) ::new (&envelope->ask()) AskBlock{nullptr, nullptr, kNever, nullptr};
   return envelope;
 }
+
+}  // namespace
 
 Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, EnvelopeShape shape) {
   void* memory = shape.flags == 0 ? TakeBlock(shape.block_class) : nullptr;
