@@ -100,13 +100,13 @@ class RunQueueTest : public StealingTest {
   System system_{{.name = "test", .workers = 1}};
   std::vector<Ref<RunApi>> refs_;
   internal::RunQueue queue_;
-  internal::CellList stolen_;
+  internal::RunQueue::Loot stolen_;
 };
 
 TEST_F(RunQueueTest, AThiefGetsTheOldestHalfButNoMoreThanItsBound) {
   ASSERT_TRUE(queue_.Steal(&stolen_, /*all=*/false, kStealCellsMax));
   EXPECT_EQ(stolen_.size(), kStealCellsMax);
-  EXPECT_EQ(stolen_.PopFront(), CellAt(0));
+  EXPECT_EQ(stolen_.waiting.PopFront(), CellAt(0));
 
   ASSERT_TRUE(queue_.Steal(&stolen_, /*all=*/false, 1000));
   EXPECT_EQ(queue_.size(), 12u) << "half of 24";
@@ -119,9 +119,52 @@ TEST_F(RunQueueTest, TheSlotStaysUnlessAllIsTaken) {
 
   EXPECT_FALSE(queue_.Steal(&stolen_, /*all=*/false, kStealCellsMax));
   EXPECT_TRUE(queue_.Steal(&stolen_, /*all=*/true, 0));
-  EXPECT_EQ(stolen_.PopFront(), last);
+  EXPECT_EQ(stolen_.waiting.PopFront(), last);
   EXPECT_TRUE(queue_.empty());
   EXPECT_EQ(queue_.Pop(), nullptr);
+}
+
+TEST_F(RunQueueTest, StolenNewbornActorsAreNewbornWithTheThiefToo) {
+  while (!queue_.empty()) queue_.Pop();
+  for (int i = 0; i < 8; ++i) queue_.PushNewborn(CellAt(i));
+  ASSERT_TRUE(queue_.Steal(&stolen_, /*all=*/false, kStealCellsMax));
+  EXPECT_EQ(stolen_.newborn.size(), 4u);
+  EXPECT_TRUE(stolen_.waiting.empty());
+
+  internal::RunQueue thief;
+  thief.Add(&stolen_);
+  EXPECT_EQ(thief.Pop(), CellAt(3)) << "the youngest of the oldest half";
+  thief.PushNewborn(CellAt(8));
+  EXPECT_EQ(thief.Pop(), CellAt(8));
+  EXPECT_EQ(thief.Pop(), CellAt(2));
+  EXPECT_EQ(queue_.Pop(), CellAt(7));
+}
+
+TEST_F(RunQueueTest, TheOldestNewbornActorDoesNotWaitForEver) {
+  while (!queue_.empty()) queue_.Pop();
+  queue_.PushNewborn(CellAt(0));
+  int turns = 0;
+  for (internal::MailboxCell* ran = nullptr; ran != CellAt(0); ++turns) {
+    ASSERT_LT(turns, 1000);
+    queue_.PushNewborn(CellAt(1 + turns % 30));
+    ran = queue_.Pop();
+  }
+  EXPECT_GT(turns, 100) << "the youngest go first";
+}
+
+TEST_F(RunQueueTest, WhatIsTooMuchForHereIsTheOldestNewbornActor) {
+  while (!queue_.empty()) queue_.Pop();
+  for (int i = 0; i < 3; ++i) queue_.PushNewborn(CellAt(i));
+  EXPECT_EQ(queue_.SwapNewborn(CellAt(3)), CellAt(0));
+  EXPECT_EQ(queue_.waiting(), 3u);
+}
+
+TEST_F(RunQueueTest, NewbornActorsKeepTheirOrderHoweverManyTheyAre) {
+  while (!queue_.empty()) queue_.Pop();
+  constexpr int kMany = 1000;  // more than there is room for at first
+  for (int i = 0; i < kMany; ++i) queue_.PushNewborn(CellAt(i % kCells));
+  EXPECT_EQ(queue_.waiting(), static_cast<size_t>(kMany));
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(queue_.Pop(), CellAt((kMany - 1 - i) % kCells));
 }
 
 class TheftPauseTest : public ::testing::Test {

@@ -1,7 +1,8 @@
 // The actors that a worker runs next: a slot for the one made ready last, whose message is still in
-// the cache, an intrusive FIFO, and behind these the latest newborn ones, the youngest first: so a
-// tree of actors is walked in depth, and few of those that live for one message are alive at a
-// time. Each is bounded in how many of it run while others wait. The owner's, but for Steal().
+// the cache, an intrusive FIFO, and behind these the newborn ones, the youngest first: so a tree of
+// actors is walked in depth, and few of those that live for one message are alive at a time. Each
+// is bounded in how many of it run while others wait. The owner's, but for Steal(), which takes the
+// oldest: in a tree they lead to the most.
 
 #ifndef QUERN_RUNTIME_SRC_SCHEDULER_RUN_QUEUE_H_
 #define QUERN_RUNTIME_SRC_SCHEDULER_RUN_QUEUE_H_
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "actor/mailbox_cell.h"
 #include "scheduler/biased_lock.h"
@@ -52,32 +54,61 @@ class CellList {
   size_t size_ = 0;
 };
 
-// The latest newborn cells of a worker.
+// Cells before their first turn, by age. Grows as it must, and gives back what it has grown by.
 class Newborn {
  public:
-  static constexpr size_t kMax = 64;  // a power of two
-
   bool empty() const { return size_ == 0; }
-  bool full() const { return size_ == kMax; }
   size_t size() const { return size_; }
 
-  // Not of a full one.
-  void Push(MailboxCell* cell) { cells_[(oldest_ + size_++) % kMax] = cell; }
+  void Push(MailboxCell* cell) {
+    if (size_ == cells_.size()) Resize(size_ * 2);
+    At(size_++) = cell;
+  }
   // Not of an empty one.
-  MailboxCell* PopYoungest() { return cells_[(oldest_ + --size_) % kMax]; }
+  MailboxCell* PopYoungest() {
+    MailboxCell* cell = At(--size_);
+    ShrinkIfEmpty();
+    return cell;
+  }
   MailboxCell* PopOldest() {
+    MailboxCell* cell = At(0);
+    ++oldest_;
     --size_;
-    return cells_[oldest_++ % kMax];
+    ShrinkIfEmpty();
+    return cell;
   }
 
  private:
-  size_t oldest_ = 0;  // modulo kMax
+  static constexpr size_t kMin = 64;  // a power of two
+
+  MailboxCell*& At(size_t age) { return cells_[(oldest_ + age) & (cells_.size() - 1)]; }
+  [[gnu::noinline]] void Resize(size_t capacity) {
+    std::vector<MailboxCell*> cells(capacity);
+    for (size_t i = 0; i < size_; ++i) cells[i] = At(i);
+    cells_ = std::move(cells);
+    oldest_ = 0;
+  }
+  void ShrinkIfEmpty() {
+    if (size_ == 0 && cells_.size() > kMin) [[unlikely]] {
+      Resize(kMin);
+    }
+  }
+
+  size_t oldest_ = 0;  // modulo the capacity
   size_t size_ = 0;
-  MailboxCell* cells_[kMax] = {};
+  std::vector<MailboxCell*> cells_ = std::vector<MailboxCell*>(kMin);
 };
 
 class RunQueue {
  public:
+  // Taken by another worker; each in the order in which it waited.
+  struct Loot {
+    CellList waiting;
+    CellList newborn;
+
+    size_t size() const { return waiting.size() + newborn.size(); }
+  };
+
   // A thief may be faster: what is popped next may be null all the same. Thread-safe.
   bool empty() const { return Slot() == nullptr && waiting_.load(std::memory_order_relaxed) == 0; }
   // Without the one in front.
@@ -96,12 +127,18 @@ class RunQueue {
     ShowWaiting();
   }
 
-  // Its first turn, for which it waits among the youngest or, when these are too many, with all.
+  // Its first turn.
   void PushNewborn(MailboxCell* cell) {
     BiasedLockHolder lock(lock_);
-    if (newborn_.full()) list_.PushBack(newborn_.PopOldest());
     newborn_.Push(cell);
     ShowWaiting();
+  }
+
+  // The same, in exchange for the one that has waited longest.
+  MailboxCell* SwapNewborn(MailboxCell* cell) {
+    BiasedLockHolder lock(lock_);
+    newborn_.Push(cell);
+    return newborn_.PopOldest();
   }
 
   void PushBack(MailboxCell* cell) {
@@ -153,30 +190,39 @@ class RunQueue {
     return cell;
   }
 
-  // By another worker: the half that has waited longest, at most `max`; the slot stays with its
-  // owner. `all`: everything, the slot too. False: none. Thread-safe.
-  bool Steal(CellList* to, bool all, size_t max) {
+  // By another worker: the half of each kind that has waited longest, at most `max`; the slot stays
+  // with its owner. `all`: everything, the slot too. False: none. Thread-safe.
+  bool Steal(Loot* to, bool all, size_t max) {
     if (!lock_.TryLockOther()) return false;
     if (all) {
-      to->Append(&list_);
-      while (!newborn_.empty()) to->PushBack(newborn_.PopOldest());
-      if (MailboxCell* next = Slot(); next != nullptr) to->PushBack(next);
+      to->waiting.Append(&list_);
+      if (MailboxCell* next = Slot(); next != nullptr) to->waiting.PushBack(next);
       SetSlot(nullptr);
+      while (!newborn_.empty()) to->newborn.PushBack(newborn_.PopOldest());
     } else {
-      size_t count = std::min((list_.size() + newborn_.size() + 1) / 2, max);
-      for (; count > 0; --count) {
-        to->PushBack(list_.empty() ? newborn_.PopOldest() : list_.PopFront());
-      }
+      size_t count = std::min((list_.size() + 1) / 2, max);
+      for (; count > 0; --count) to->waiting.PushBack(list_.PopFront());
+      count = std::min((newborn_.size() + 1) / 2, max - to->waiting.size());
+      for (; count > 0; --count) to->newborn.PushBack(newborn_.PopOldest());
     }
     ShowWaiting();
     lock_.UnlockOther();
-    return !to->empty();
+    return to->size() != 0;
+  }
+
+  // What has been stolen from another one waits here as it did there.
+  void Add(Loot* stolen) {
+    BiasedLockHolder lock(lock_);
+    list_.Append(&stolen->waiting);
+    while (MailboxCell* cell = stolen->newborn.PopFront()) newborn_.Push(cell);
+    ShowWaiting();
   }
 
  private:
   static constexpr int kSlotStreakMax = 16;
   static constexpr int kListStreakMax = 16;
-  static constexpr int kNewbornBurst = 16;  // before what they have told somebody is looked at
+  static constexpr int kNewbornBurst = 16;       // before what they have told somebody is looked at
+  static constexpr unsigned kOldestEvery = 256;  // of the newborn, for it must not wait for ever
 
   MailboxCell* Slot() const { return slot_.load(std::memory_order_relaxed); }
   void SetSlot(MailboxCell* cell) { slot_.store(cell, std::memory_order_relaxed); }
@@ -184,7 +230,8 @@ class RunQueue {
   bool OnlySlot() const { return list_.empty() && newborn_.empty(); }
   MailboxCell* PopNewborn() {
     --newborn_burst_;
-    MailboxCell* cell = newborn_.PopYoungest();
+    const bool oldest = ++newborn_turns_ % kOldestEvery == 0;
+    MailboxCell* cell = oldest ? newborn_.PopOldest() : newborn_.PopYoungest();
     ShowWaiting();
     return cell;
   }
@@ -193,6 +240,7 @@ class RunQueue {
   int slot_streak_ = 0;
   int list_streak_ = 0;    // while newborn ones wait
   int newborn_burst_ = 0;  // so many more
+  unsigned newborn_turns_ = 0;
   CellList list_;
   std::atomic<MailboxCell*> slot_{nullptr};
   std::atomic<size_t> waiting_{0};  // the sizes of list_ and newborn_

@@ -18,12 +18,11 @@ namespace quern::internal {
   }
 }
 
-// The others get what is too many for here; else an idle worker may take the oldest, which lead to
-// the most, and leave the youngest.
 inline void Worker::ScheduleNewborn(MailboxCell* cell) {
+  constexpr size_t kSpillAbove = 64;              // below, who is idle comes for them itself
   if (driver_ != nullptr) return Schedule(cell);  // every order is the driver's
   if (!scheduler_->HasIdleWorker()) return queue_.PushNewborn(cell);
-  if (queue_.size() >= Newborn::kMax) return scheduler_->Inject(cell);
+  if (queue_.size() >= kSpillAbove) return scheduler_->Inject(queue_.SwapNewborn(cell));
   queue_.PushNewborn(cell);
   if (scheduler_->watch_.load(std::memory_order_relaxed) == Scheduler::Watch::kNobody) {
     AskForWatch();

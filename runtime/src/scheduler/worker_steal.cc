@@ -14,10 +14,10 @@ constexpr size_t kStealAbove = 2;  // below, the owner gets there first
 }  // namespace
 
 size_t Worker::StealFrom(Worker& victim, bool all) {
-  CellList stolen;
+  RunQueue::Loot stolen;
   if (!victim.queue_.Steal(&stolen, all, kStealCellsMax)) return 0;
   const size_t count = stolen.size();
-  queue_.Append(&stolen);
+  queue_.Add(&stolen);
   stolen_.fetch_add(count, std::memory_order_relaxed);
   if (count > 1) PassOnWatch();
   return count;
