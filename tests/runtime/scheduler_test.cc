@@ -16,6 +16,7 @@
 #include "mailbox/magazine.h"
 #include "quern/quern.h"
 #include "quern/testing/fake_clock.h"
+#include "scheduler/recent_clock.h"
 
 namespace quern {
 namespace {
@@ -162,6 +163,26 @@ struct Line : Actor<LineApi> {
   System* system_;
   std::atomic<bool>* over_;
 };
+
+TEST(RecentClockTest, IsNeverBehindAndOnlyALittleAhead) {
+  const Clock& clock = SystemClock();
+  internal::RecentClock recent;
+  int readings = 0;
+  const auto read = [&] {
+    ++readings;
+    return clock.Now();
+  };
+  int looks = 0;
+  for (; readings < 5; ++looks) {
+    const Time before = clock.Now();
+    const Time now = recent.Now(read);
+    ASSERT_GE(now, before);
+    ASSERT_LE(now, clock.Now() + internal::RecentClock::kAheadMax);
+  }
+#if defined(__x86_64__)
+  EXPECT_GT(looks, readings) << "one reading serves for a while";
+#endif
+}
 
 TEST(SchedulerTest, NewbornActorsDoNotKeepTheOthersOut) {
   std::atomic<bool> over{false};

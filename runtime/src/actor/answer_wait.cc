@@ -39,7 +39,8 @@ std::string WhatTargetDoes(const AnswerWait& wait, Time now) {
   CellPtr<Cell> target = CellPtr<Cell>::Share(wait.target);
   const Envelope* asked = wait.asked;
   std::string_view asked_name = wait.asked->signature->message_name;
-  Time begun = wait.asked->ask().begun();
+  // By the worker's own time, which may be older than the asker's.
+  Time begun = std::max(wait.asked->ask().begun(), wait.since);
   for (int hops = 0; hops < kCallChainMax; ++hops) {
     auto* cell = dynamic_cast<MailboxCell*>(target.get());
     ParkedAsk parked;
@@ -60,9 +61,26 @@ std::string WhatTargetDoes(const AnswerWait& wait, Time now) {
     target = std::move(parked.target);
     asked = parked.asked;
     asked_name = parked.asked_name;
-    begun = parked.begun;
+    begun = std::max(parked.begun, parked.since);
   }
   return text + ", and so on";
+}
+
+// Apart from the way that all asks take, and so are the registers that they need.
+[[gnu::cold]] Status NoTimeout(const Cell& target, Duration timeout) {
+  return absl::InvalidArgumentError(absl::StrCat("ask ", target.Path(), ": a timeout of ",
+                                                 Milliseconds(timeout),
+                                                 " leaves no time to answer; it was not sent"));
+}
+
+[[gnu::cold]] Status StoppedError(const Cell& target) {
+  return absl::UnavailableError(target.Path() + " has stopped");
+}
+
+[[gnu::cold]] Status NoTimeLeft(const Turn* turn, const Cell& target) {
+  target.system_core()->asks().TimedOut(TimeoutCause::kNotSent);
+  return absl::DeadlineExceededError(absl::StrCat(AskerName(turn), " has no time left to ask ",
+                                                  target.Path(), "; it was not sent"));
 }
 
 }  // namespace
@@ -76,7 +94,7 @@ bool MayBeOpen(const Turn& turn) {
   return turn.envelope != nullptr && turn.cancellable && !turn.in_group;
 }
 
-StatusOr<bool> IsOpen(Turn* turn, std::optional<Reentrancy> asked_for) {
+StatusOr<bool> IsOpenReentrant(Turn* turn, std::optional<Reentrancy> asked_for) {
   Reentry* own = turn == nullptr || turn->piped ? nullptr : turn->cell->reentry();
   const Reentrancy mode = own == nullptr ? Reentrancy::kOff : own->mode;
   if (asked_for == Reentrancy::kAllowAll && mode == Reentrancy::kOff) {
@@ -86,9 +104,9 @@ StatusOr<bool> IsOpen(Turn* turn, std::optional<Reentrancy> asked_for) {
   return asked_for.value_or(mode) == Reentrancy::kAllowAll && MayBeOpen(*turn);
 }
 
-Status TakeAskSlot(Turn& turn, const Cell& target) {
-  Reentry* own = turn.cell->reentry();
-  if (own == nullptr || own->TakeSlot()) return absl::OkStatus();
+Status TakeCountedSlot(Turn& turn, const Cell& target) {
+  Reentry* own = turn.cell->CountedAsks();
+  if (own->TakeSlot()) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(turn.cell->Path(), " has ", own->asks_max,
                                                    " asks in flight already; the one to ",
                                                    target.Path(), " was not sent"));
@@ -96,16 +114,12 @@ Status TakeAskSlot(Turn& turn, const Cell& target) {
 
 Status PrepareAsk(Turn* turn, Cell& target, Envelope* envelope, Duration timeout, Time* now) {
   SystemCore* core = target.system_core();
-  if (timeout <= Duration::zero() && timeout != kDefaultTimeout) {
-    return absl::InvalidArgumentError(absl::StrCat("ask ", target.Path(), ": a timeout of ",
-                                                   Milliseconds(timeout),
-                                                   " leaves no time to answer; it was not sent"));
-  }
-  if (core->stopped()) return absl::UnavailableError(target.Path() + " has stopped");
+  if (timeout <= Duration::zero() && timeout != kDefaultTimeout) return NoTimeout(target, timeout);
+  if (core->stopped()) return StoppedError(target);
   if (turn != nullptr && turn->cancelled && turn->cancellable) return CancelledError(turn, target);
-  Worker* worker = Worker::Current();
-  *now = worker == nullptr ? core->clock().Now() : worker->ReadClock();
   if (timeout == kDefaultTimeout) timeout = core->options().default_ask_timeout;
+  Worker* worker = Worker::Current();
+  *now = worker == nullptr ? core->clock().Now() : worker->NowForTimeout(timeout);
   Time deadline = timeout > kNever - *now ? kNever : *now + timeout;
   if (turn != nullptr) {
     deadline = std::min(deadline, turn->deadline);
@@ -113,25 +127,11 @@ Status PrepareAsk(Turn* turn, Cell& target, Envelope* envelope, Duration timeout
   }
   envelope->ask().deadline = deadline;
   if (deadline > *now) return absl::OkStatus();
-  core->asks().TimedOut(TimeoutCause::kNotSent);
-  return absl::DeadlineExceededError(absl::StrCat(AskerName(turn), " has no time left to ask ",
-                                                  target.Path(), "; it was not sent"));
+  return NoTimeLeft(turn, target);
 }
 
 CallChain* AskersOf(const Turn& turn) {
   return turn.envelope != nullptr && turn.envelope->is_ask() ? turn.envelope->ask().chain : nullptr;
-}
-
-Waiter::Outcome WaitForAnswer(Turn* turn, Waiter& waiter, Time deadline, const AnswerWait& wait) {
-  waiter.NoteAsk(wait.target, wait.asked->signature->message_name);
-  if (turn == nullptr) return waiter.Wait(deadline, /*cancellable=*/true);
-  turn->wait = &wait;
-  const bool shared = !turn->piped && turn->cell->takes_turns();
-  const bool holds = shared && turn->cell->BeginAnswerWait(*turn, wait.open);
-  const Waiter::Outcome outcome = waiter.Wait(deadline, /*cancellable=*/true);
-  if (shared) turn->cell->EndAnswerWait(holds);
-  turn->wait = nullptr;
-  return outcome;
 }
 
 Status TimeoutError(const Turn* turn, const AnswerWait& wait, Time now) {

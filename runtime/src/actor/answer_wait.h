@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "actor/call_chain.h"
+#include "actor/mailbox_cell.h"
+#include "actor/turn.h"
 #include "quern/runtime/clock.h"
 #include "quern/runtime/internal/cell.h"
 #include "quern/runtime/internal/envelope.h"
@@ -16,8 +18,6 @@
 #include "scheduler/waiter.h"
 
 namespace quern::internal {
-
-struct Turn;
 
 struct AnswerWait {
   Cell* target = nullptr;
@@ -33,11 +33,18 @@ void RefuseAsk(Envelope* envelope);
 bool MayBeOpen(const Turn& turn);
 
 // Whether other handlers of the asker run while it waits. FAILED_PRECONDITION: it is kOff.
-StatusOr<bool> IsOpen(Turn* turn, std::optional<Reentrancy> asked_for);
+StatusOr<bool> IsOpenReentrant(Turn* turn, std::optional<Reentrancy> asked_for);
+inline StatusOr<bool> IsOpen(Turn* turn, std::optional<Reentrancy> asked_for) {
+  const bool never = !asked_for.has_value() && turn != nullptr && turn->cell->reentry() == nullptr;
+  return never ? false : IsOpenReentrant(turn, asked_for);
+}
 
 // Counts an ask of the turn's actor, if those are bounded; RESOURCE_EXHAUSTED. Who takes a slot
 // gives it back through MailboxCell::reentry().
-Status TakeAskSlot(Turn& turn, const Cell& target);
+Status TakeCountedSlot(Turn& turn, const Cell& target);
+inline Status TakeAskSlot(Turn& turn, const Cell& target) {
+  return turn.cell->reentry() == nullptr ? absl::OkStatus() : TakeCountedSlot(turn, target);
+}
 
 // Whether `envelope` may be sent to `target` now, its deadline and its sender. INVALID_ARGUMENT the
 // timeout is not positive; CANCELLED; UNAVAILABLE; DEADLINE_EXCEEDED. `turn` null: a plain thread.
@@ -47,7 +54,18 @@ Status PrepareAsk(Turn* turn, Cell& target, Envelope* envelope, Duration timeout
 CallChain* AskersOf(const Turn& turn);
 
 // Parks until the answer, the deadline or the asker's stop.
-Waiter::Outcome WaitForAnswer(Turn* turn, Waiter& waiter, Time deadline, const AnswerWait& wait);
+inline Waiter::Outcome WaitForAnswer(Turn* turn, Waiter& waiter, Time deadline,
+                                     const AnswerWait& wait) {
+  waiter.NoteAsk(wait);
+  if (turn == nullptr) return waiter.Wait(deadline, /*cancellable=*/true);
+  turn->wait = &wait;
+  const bool shared = !turn->piped && turn->cell->takes_turns();
+  const bool holds = shared && turn->cell->BeginAnswerWait(*turn, wait.open);
+  const Waiter::Outcome outcome = waiter.Wait(deadline, /*cancellable=*/true);
+  if (shared) turn->cell->EndAnswerWait(holds);
+  turn->wait = nullptr;
+  return outcome;
+}
 
 // DEADLINE_EXCEEDED: who waited for whom, in which handler, for how long. Never suspends.
 Status TimeoutError(const Turn* turn, const AnswerWait& wait, Time now);

@@ -34,14 +34,17 @@ class WaiterCompletion final : public Completion {
 };
 
 // The chain that nested handlers see: this turn's actor behind those that wait for it.
-StatusOr<CallChain*> InnerChain(Turn& turn, const Cell& target, bool open) {
+CallChain& InnerChain(Turn& turn, bool open) {
   if (turn.inner_chain != nullptr && turn.inner_chain->open() != open) {
     CallChain::Release(std::exchange(turn.inner_chain, nullptr));
   }
   if (turn.inner_chain == nullptr) {
     turn.inner_chain = CallChain::Local(turn.cell, AskersOf(turn), open);
   }
-  if (turn.inner_chain->depth() <= kCallChainMax) return turn.inner_chain;
+  return *turn.inner_chain;
+}
+
+[[gnu::cold]] Status ChainTooLong(const Cell& target) {
   return absl::ResourceExhaustedError(absl::StrCat("ask ", target.Path(), ": ", kCallChainMax,
                                                    " asks wait on one another already"));
 }
@@ -49,10 +52,10 @@ StatusOr<CallChain*> InnerChain(Turn& turn, const Cell& target, bool open) {
 // What a handler adds to an ask: the chain, and its slot among those in flight.
 Status AddAsker(Turn& turn, const Cell& target, Envelope* envelope, bool open) {
   if (turn.piped) return absl::OkStatus();  // its actor does not wait
-  StatusOr<CallChain*> chain = InnerChain(turn, target, open);
-  if (!chain.ok()) return chain.status();
-  (*chain)->AddRef();
-  envelope->ask().chain = *chain;
+  CallChain& chain = InnerChain(turn, open);
+  if (chain.depth() > kCallChainMax) return ChainTooLong(target);
+  chain.AddRef();
+  envelope->ask().chain = &chain;
   return TakeAskSlot(turn, target);
 }
 
@@ -63,12 +66,10 @@ void Send(Envelope* envelope, void* slot, WaiterCompletion* completion, Cell& ta
   target.Post(envelope);
 }
 
-// False: none came in time.
-bool AwaitAnswer(Turn* turn, Envelope* envelope, Waiter& waiter, const AnswerWait& wait,
-                 Status* status) {
+// None came in time, unless it is being written: true.
+[[gnu::cold]] bool GiveUp(Turn* turn, Envelope* envelope, Waiter& waiter, const AnswerWait& wait,
+                          Waiter::Outcome outcome, Status* status) {
   const Time deadline = envelope->ask().deadline;
-  const Waiter::Outcome outcome = WaitForAnswer(turn, waiter, deadline, wait);
-  if (outcome == Waiter::Outcome::kWoken) return true;
   const bool timed_out = outcome == Waiter::Outcome::kTimedOut;
   const TimeoutCause cause = CauseOf(wait);
   Status why = timed_out ? TimeoutError(turn, wait, deadline) : CancelledError(turn, *wait.target);
@@ -79,6 +80,14 @@ bool AwaitAnswer(Turn* turn, Envelope* envelope, Waiter& waiter, const AnswerWai
   }
   waiter.Wait();  // the reply is being written this very moment
   return true;
+}
+
+// False: none came in time.
+bool AwaitAnswer(Turn* turn, Envelope* envelope, Waiter& waiter, const AnswerWait& wait,
+                 Status* status) {
+  const Waiter::Outcome outcome = WaitForAnswer(turn, waiter, envelope->ask().deadline, wait);
+  return outcome == Waiter::Outcome::kWoken ||
+         GiveUp(turn, envelope, waiter, wait, outcome, status);
 }
 
 bool SendFromHandler(Turn& turn, Envelope* envelope, void* slot, const AnswerWait& wait,

@@ -74,7 +74,10 @@ const CallChain* CallChain::NextWaiting() const {
 }
 
 bool CallChain::Contains(const Cell& cell) const {
-  const std::string path = has_remote_ ? cell.Path() : std::string();
+  return has_remote_ ? Contains(cell, cell.Path()) : Contains(cell, std::string_view());
+}
+
+bool CallChain::Contains(const Cell& cell, std::string_view path) const {
   for (const CallChain* c = this; c != nullptr; c = c->NextWaiting()) {
     if (c->asker_ != nullptr ? c->asker_->id() != cell.id() : c->remote_path_ != path) continue;
     if (c->kind_.open) continue;

@@ -66,6 +66,8 @@ class CallChain {
   };
   CallChain(Cell* asker, std::string remote_path, CallChain* outer, Kind kind);
   const CallChain* NextWaiting() const;
+  // `path` is the cell's, or empty when nobody in the chain is known by it.
+  bool Contains(const Cell& cell, std::string_view path) const;
   ~CallChain();
 
   std::atomic<uint32_t> refs_{1};

@@ -303,16 +303,21 @@ Envelope* MailboxCell::Detach(Turn& turn, Envelope* envelope) {
 
 bool MailboxCell::BeginAsk(Turn& turn, Envelope* envelope) {
   const Time now = turn.worker->FreshNow();
+  AskBlock& ask = envelope->ask();
   // Nobody waits any more, or not for long enough: not run.
-  if (envelope->ask_state.load(std::memory_order_relaxed) != 0 || envelope->ask().deadline <= now) {
-    const bool answered =
-        DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
-                                   "the deadline passed while the ask was queued at ", Path())));
-    if (answered) core_->asks().TimedOut(TimeoutCause::kNotBegun);
+  if (envelope->ask_state.load(std::memory_order_relaxed) != 0 || ask.deadline <= now) {
+    DropLateAsk(envelope);
     return false;
   }
-  envelope->ask().Begin(now);
+  ask.Begin(now);
   return true;
+}
+
+[[gnu::cold]] void MailboxCell::DropLateAsk(Envelope* envelope) {
+  const bool answered =
+      DropEnvelope(envelope, absl::DeadlineExceededError(absl::StrCat(
+                                 "the deadline passed while the ask was queued at ", Path())));
+  if (answered) core_->asks().TimedOut(TimeoutCause::kNotBegun);
 }
 
 MailboxCell::Failed MailboxCell::EndThrown(Turn& turn, Envelope* envelope,

@@ -125,7 +125,7 @@ class MailboxCell : public Cell {
   void EndAnswerWait(bool holds);
 
   // Null: neither reentrant nor counted. On the cell's own turn; the count is thread-safe.
-  Reentry* reentry();
+  Reentry* reentry() { return (elsewhere_ & kCounted) == 0 ? nullptr : CountedAsks(); }
   // Of a cell that has one. Thread-safe, and so is the count in it.
   Reentry* CountedAsks();
 
@@ -297,6 +297,7 @@ class MailboxCell : public Cell {
   TurnEnd RunSampled(Turn& turn);
   // False: the asker has given up, and the envelope has been ended.
   bool BeginAsk(Turn& turn, Envelope* envelope);
+  void DropLateAsk(Envelope* envelope);
   // Its handler has thrown.
   Failed EndThrown(Turn& turn, Envelope* envelope, std::unique_ptr<std::exception_ptr> thrown);
   void NoteWait(Turn& turn, Time since);

@@ -26,10 +26,6 @@ void MailboxCell::SetReentry(std::unique_ptr<Reentry> reentry, uint32_t at_once)
   gate_.fetch_or(kTakesTurns, std::memory_order_release);
 }
 
-Reentry* MailboxCell::reentry() {
-  return (elsewhere_ & kCounted) == 0 ? nullptr : side_mail(false)->reentry.get();
-}
-
 Reentry* MailboxCell::CountedAsks() { return side_mail(false)->reentry.get(); }
 
 bool MailboxCell::HeldBack() {

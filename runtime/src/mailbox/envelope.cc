@@ -74,25 +74,30 @@ void LeaveToDeferred(Envelope* envelope) {
   }
 }
 
-// What is not a tell from a worker that has a block at hand. Apart, or the registers that it saves
-// are saved for every message.
+Envelope* MakeIn(void* memory, const Signature& signature, uint16_t index_hint,
+                 EnvelopeShape shape) {
+  auto* envelope = ::new (memory) Envelope(&signature, index_hint, shape);
+  if (envelope->is_ask()) ::new (&envelope->ask()) AskBlock{nullptr, nullptr, kNever, nullptr};
+  return envelope;
+}
+
+// Not from a worker that has a block at hand. Apart, or the registers that it saves are saved for
+// every message.
 [[gnu::noinline]] Envelope* AllocateRareEnvelope(const Signature& signature, uint16_t index_hint,
                                                  EnvelopeShape shape) {
   const bool ask = (shape.flags & Envelope::kAsk) != 0;
   void* memory = AllocateBlock(EnvelopeBytes(signature, ask), shape.block_class);
-  auto* envelope = ::new (memory) Envelope(&signature, index_hint, shape);
-  if (ask) ::new (&envelope->ask()) AskBlock{nullptr, nullptr, kNever, nullptr};
-  return envelope;
+  return MakeIn(memory, signature, index_hint, shape);
 }
 
 }  // namespace
 
 Envelope* AllocateEnvelope(const Signature& signature, uint16_t index_hint, EnvelopeShape shape) {
-  void* memory = shape.flags == 0 ? TakeBlock(shape.block_class) : nullptr;
+  void* memory = TakeBlock(shape.block_class);
   if (memory == nullptr) [[unlikely]] {
     return AllocateRareEnvelope(signature, index_hint, shape);
   }
-  return ::new (memory) Envelope(&signature, index_hint, shape);
+  return MakeIn(memory, signature, index_hint, shape);
 }
 
 void FreeEnvelope(Envelope* envelope) { FreeBlockOf(envelope); }

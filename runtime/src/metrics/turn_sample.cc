@@ -28,6 +28,7 @@ void TurnSample::Handled(Time now) {
   const Duration held = now - since_ - std::exchange(waited_, Duration::zero());
   entry_.handler_nanos.Record(static_cast<uint64_t>(std::max(held, Duration::zero()).count()));
   since_ = now;
+  waits_ = 0;
 }
 
 }  // namespace quern::internal

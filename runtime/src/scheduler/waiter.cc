@@ -27,8 +27,6 @@ constexpr uint32_t kSleeps = 4;  // or is about to
 
 Waiter::Waiter(SystemCore* core) : worker_(Worker::Current()), core_(core) {}
 
-Waiter::~Waiter() = default;
-
 Waiter::Outcome Waiter::Wait(Time deadline, bool cancellable) {
   if (worker_ == nullptr) return WaitOnThread(deadline);
   if (woken_) return Outcome::kWoken;
@@ -39,8 +37,8 @@ Waiter::Outcome Waiter::Wait(Time deadline, bool cancellable) {
   if (deadline != kNever) {
     worker_->timers().Arm(this, deadline, &Waiter::OnTimer);
   }
-  parked_ = boost::fibers::context::active();
   Runner* runner = worker_->runner();
+  parked_ = runner != nullptr ? runner->context : boost::fibers::context::active();
   if (runner != nullptr) runner->waiter = this;
   since_ = worker_->now();
   if (runner == nullptr || runner->sample == nullptr) [[likely]] {
@@ -54,6 +52,7 @@ Waiter::Outcome Waiter::Wait(Time deadline, bool cancellable) {
 }
 
 void Waiter::SuspendMeasured(TurnSample& sample) {
+  if (!sample.WaitDue()) return parked_->suspend();
   const Clock& clock = worker_->scheduler().clock();
   const Time began = clock.Now();
   parked_->suspend();

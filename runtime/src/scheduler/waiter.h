@@ -17,7 +17,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string_view>
 
 #include "quern/runtime/clock.h"
 #include "timer/timer_wheel.h"
@@ -28,7 +27,7 @@ class context;
 
 namespace quern::internal {
 
-class Cell;
+struct AnswerWait;
 class StepDriver;
 class SystemCore;
 class TurnSample;
@@ -48,7 +47,6 @@ class Waiter : private InboxItem, private TimerNode {
   // Called on the fiber or thread that will wait. `core` is needed only for a deadline on a plain
   // thread; fibers know theirs.
   explicit Waiter(SystemCore* core = nullptr);
-  ~Waiter();
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
@@ -67,13 +65,10 @@ class Waiter : private InboxItem, private TimerNode {
   // For a FiberGroup and a limit, on the turn's worker: the turn is cancelled, and what it waits
   // for too.
   static void CancelTurn(Turn& turn);
-  // For dumps: what is waited for, and since when. `cell` outlives the wait.
-  void NoteAsk(const Cell* cell, std::string_view message) {
-    asked_cell_ = cell;
-    asked_message_ = message;
-  }
-  const Cell* asked_cell() const { return asked_cell_; }
-  std::string_view asked_message() const { return asked_message_; }
+  // For dumps: the answer that is waited for, else null. Outlives the wait.
+  void NoteAsk(const AnswerWait& answer) { answer_ = &answer; }
+  const AnswerWait* answer() const { return answer_; }
+  // For dumps: when the wait for something else began.
   Time since() const { return since_; }
 
  private:
@@ -97,8 +92,7 @@ class Waiter : private InboxItem, private TimerNode {
   boost::fibers::context* parked_ = nullptr;
   bool woken_ = false;
   Outcome outcome_ = Outcome::kWoken;
-  const Cell* asked_cell_ = nullptr;
-  std::string_view asked_message_;
+  const AnswerWait* answer_ = nullptr;
   Time since_{};                   // fibers, while parked
   std::atomic<uint32_t> word_{0};  // plain threads: bits of waiter.cc
 };

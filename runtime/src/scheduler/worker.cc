@@ -116,6 +116,12 @@ Time Worker::ReadClock() {
   return now_ = scheduler_->clock().Now();
 }
 
+Time Worker::NowForTimeout(Duration timeout) {
+  constexpr Duration kFar = RecentClock::kAheadMax * 100;
+  if (timeout < kFar || scheduler_->manual_clock()) return ReadClock();
+  return recent_clock_.Now([this] { return ReadClock(); });
+}
+
 bool Worker::InFiber() const {
   return runner_ != nullptr || boost::fibers::context::active() == main_;
 }

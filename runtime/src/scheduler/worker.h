@@ -26,6 +26,7 @@
 #include "quern/runtime/clock.h"
 #include "quern/runtime/poller.h"
 #include "scheduler/held_tells.h"
+#include "scheduler/recent_clock.h"
 #include "scheduler/run_queue.h"
 #include "scheduler/theft_pause.h"
 #include "scheduler/waiter.h"
@@ -101,6 +102,8 @@ class Worker {
   // Its budget is used up: behind all others.
   void Requeue(MailboxCell* cell) { queue_.PushBack(cell); }
 
+  // For a deadline so far from now: never before the present, and when it is far, a little after.
+  Time NowForTimeout(Duration timeout);
   // Fresh from the clock. A handler reads it only where others may go first (StepDriver).
   Time ReadClock();
   // As of the last reading: at most a few turns old.
@@ -256,6 +259,7 @@ class Worker {
   uint64_t watch_at_turn_ = 0;
   uint32_t poll_every_ = 1;  // turns
   Time polled_at_;
+  RecentClock recent_clock_;
   TheftPause theft_pause_;
   int clock_mask_ = 0;
   int spin_limit_ = 0;

@@ -30,7 +30,8 @@ void WorkerAlgorithm::awakened(Context* context) noexcept {
 }
 
 WorkerAlgorithm::Context* WorkerAlgorithm::pick_next() noexcept {
-  Context* active = Context::active();
+  const Runner* leaving = worker_->runner();
+  Context* active = leaving != nullptr ? leaving->context : Context::active();
   worker_->tells().End();  // of a handler that suspends on its own
   Context* next = Pick(active);
   if (next == nullptr || next == active) return next;
@@ -44,7 +45,7 @@ WorkerAlgorithm::Context* WorkerAlgorithm::pick_next() noexcept {
   return next;
 }
 
-WorkerAlgorithm::Context* WorkerAlgorithm::Pick(Context* active) {
+[[gnu::always_inline]] inline WorkerAlgorithm::Context* WorkerAlgorithm::Pick(Context* active) {
   // Never the fiber that is just suspending: Boost.Context cannot resume it into itself.
   if (++picks_ >= kDispatchEvery || boost_pending_.load(std::memory_order_relaxed)) {
     if (Context* dispatcher = TakeDispatcher(); dispatcher != nullptr) {
@@ -98,7 +99,8 @@ WorkerAlgorithm::Context* WorkerAlgorithm::TakeIdleRunner(Context* active) {
   return runner->context;
 }
 
-void WorkerAlgorithm::SwitchExceptionState(Context* active, Runner* next) {
+[[gnu::always_inline]] inline void WorkerAlgorithm::SwitchExceptionState(Context* active,
+                                                                         Runner* next) {
   ExceptionState& thread = *exceptions_;
   if (thread.caught != nullptr || thread.uncaught != 0) [[unlikely]] {
     // Only runners run users' code; main and dispatcher are never inside a catch block.

@@ -1,5 +1,6 @@
 #include "system/parked_handlers.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -9,6 +10,7 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
 
+#include "actor/answer_wait.h"
 #include "actor/mailbox_cell.h"
 #include "actor/turn.h"
 #include "scheduler/scheduler.h"
@@ -29,14 +31,19 @@ struct Collected {
   size_t missing ABSL_GUARDED_BY(mutex) = 0;
 };
 
-std::string WhatFor(const Waiter& waiter) {
-  if (waiter.asked_cell() == nullptr) return "waits";
-  return absl::StrCat("asks ", waiter.asked_cell()->Path(), " ",
-                      std::string(waiter.asked_message()));
+std::string WhatFor(const AnswerWait* answer) {
+  if (answer == nullptr) return "waits";
+  return absl::StrCat("asks ", answer->target->Path(), " ",
+                      std::string(answer->asked->signature->message_name));
+}
+
+Time SinceWhen(const Waiter& waiter) {
+  return waiter.answer() != nullptr ? waiter.answer()->since : waiter.since();
 }
 
 void CollectHere(Worker& worker, Collected& into) {
   std::vector<ParkedHandler> here;
+  const Time now = worker.scheduler().clock().Now();
   for (Runner* runner = worker.runners_list(); runner != nullptr; runner = runner->next) {
     if (runner->turn == nullptr || runner->waiter == nullptr) continue;
     const Turn& turn = *runner->turn;
@@ -46,8 +53,8 @@ void CollectHere(Worker& worker, Collected& into) {
                     .message = envelope == nullptr || envelope->signature == nullptr
                                    ? std::string()
                                    : std::string(envelope->signature->message_name),
-                    .waits_for = WhatFor(*runner->waiter),
-                    .waited = worker.scheduler().clock().Now() - runner->waiter->since(),
+                    .waits_for = WhatFor(runner->waiter->answer()),
+                    .waited = std::max(now - SinceWhen(*runner->waiter), Duration::zero()),
                     .queued = turn.cell->CountQueued()});
   }
   absl::MutexLock lock(&into.mutex);
