@@ -121,17 +121,13 @@ void Scheduler::Stop() {
   if (listener_ != 0) clock_->RemoveListener(listener_);
 }
 
-// One that has stopped spinning meanwhile, for something else, may not come back for long.
-bool Scheduler::HandToSpinner(MailboxCell* cell) {
-  const int spinning = spinning_.load(std::memory_order_seq_cst);
-  if (spinning <= 0) return false;
-  Worker& worker = *workers_[static_cast<size_t>(spinning - 1)];
-  if (!worker.Hand(cell)) return false;
-  return spinning_.load(std::memory_order_seq_cst) == spinning || !worker.TakeBack(cell);
+Worker* Scheduler::Spinner() const {
+  Worker* last = spinner_.load(std::memory_order_seq_cst);
+  return last != nullptr && last->open() ? last : nullptr;
 }
 
 void Scheduler::Inject(MailboxCell* cell) {
-  if (HandToSpinner(cell)) return;
+  if (Worker* spinner = Spinner(); spinner != nullptr && spinner->Hand(cell)) return;
   {
     absl::MutexLock lock(&mutex_);
     injected_.PushBack(cell);
@@ -160,14 +156,14 @@ size_t Scheduler::TakeInjected(RunQueue* queue) {
 }
 
 void Scheduler::WakeOne() {
-  if (spinning_.load(std::memory_order_seq_cst) != 0) return;
+  if (Spinner() != nullptr) return;
   // A thread that spins looks after it; when all sleep there is nothing to wait for.
   if (spinning_threads_.load(std::memory_order_seq_cst) > 0 && !AllIdle()) return;
   WakeSleeper();
 }
 
 void Scheduler::WakeForWaiting() {
-  if (spinning_.load(std::memory_order_seq_cst) != 0) return;
+  if (Spinner() != nullptr) return;
   if (HasInjected() || watch_.load(std::memory_order_seq_cst) == Watch::kAskedFor) WakeSleeper();
 }
 

@@ -112,10 +112,9 @@ class Scheduler {
   friend class ThreadSpin;
   friend class Worker;
 
-  static constexpr int kSpinsForItself = -1;  // has no runner for a cell
-
   void AddWorker();
-  bool HandToSpinner(MailboxCell* cell);
+  // A worker that takes a cell or looks after what is injected; else null.
+  Worker* Spinner() const;
   void WakeSleeper();
   void StartThread(Worker* worker);
   void SetUpThread(int index) const;
@@ -139,9 +138,9 @@ class Scheduler {
   alignas(64) absl::Mutex mutex_;
   CellList injected_ ABSL_GUARDED_BY(mutex_);
   std::atomic<size_t> injected_size_{0};
-  std::atomic<int> spinning_{0};          // 0: nobody; n > 0: worker n - 1, which takes a cell
-  std::atomic<int> waking_{0};            // workers that were woken and have not looked around yet
-  std::atomic<int> spinning_threads_{0};  // ThreadSpin
+  std::atomic<Worker*> spinner_{nullptr};  // the last that was open(): it may be still
+  std::atomic<int> waking_{0};             // workers that were woken and have not looked around yet
+  std::atomic<int> spinning_threads_{0};   // ThreadSpin
   std::atomic<int> thread_spin_pauses_{kThreadSpinPauses};
   alignas(64) std::atomic<int> idle_{0};  // spinning or asleep; read for every cell made ready
   std::atomic<uint32_t> quiet_{0};        // rises before a worker parks; waited on by tests

@@ -29,6 +29,8 @@ class TheftPause {
   Time until() const { return until_; }
 
   void Began(Time now) { began_ = now; }
+  // Runs what it took.
+  bool began() const { return began_.has_value(); }
   // Of none that began it does nothing.
   void Ended(Time now) {
     if (began_.has_value()) Note(now, now - *std::exchange(began_, std::nullopt));

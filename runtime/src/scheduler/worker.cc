@@ -97,12 +97,8 @@ void Worker::NotifyTime() {
 }
 
 bool Worker::Hand(MailboxCell* cell) {
-  MailboxCell* none = nullptr;
-  return handed_.compare_exchange_strong(none, cell, std::memory_order_seq_cst);
-}
-
-bool Worker::TakeBack(MailboxCell* cell) {
-  return handed_.compare_exchange_strong(cell, nullptr, std::memory_order_seq_cst);
+  MailboxCell* open = kOpen;
+  return handed_.compare_exchange_strong(open, cell, std::memory_order_seq_cst);
 }
 
 void Worker::PassOnCell() {
@@ -162,8 +158,11 @@ void Worker::RunnerBody() {
   Runner* runner = AdoptFiber(__builtin_frame_address(0));
   --starting_;
   while (!stopping_) {
-    MailboxCell* cell =
-        algorithm_->has_woken() || algorithm_->dispatch_due() ? nullptr : NextCell();
+    MailboxCell* cell = nullptr;
+    if (!algorithm_->has_woken() && !algorithm_->dispatch_due()) {
+      cell = NextCell();
+      if (cell == nullptr && !algorithm_->has_woken()) cell = SpinForCell();
+    }
     if (cell == nullptr) {
       if (stopping_ || idle_count_ >= kRunnersIdleMax) break;
       // Idle, not yielded: it may be handed the queue again at once.
@@ -267,7 +266,6 @@ WorkerCounts::Seen Worker::SeenCounts() {
 
 bool Worker::Poll() {
   bool found = DrainInbox();
-  TakeHanded(*this);
   if (time_moved_.load(std::memory_order_relaxed) && time_moved_.exchange(false)) ReadClock();
   AdvanceTimers();
   if (queue_.empty()) found |= TakeInjected();
@@ -292,9 +290,11 @@ bool Worker::DrainInbox() {
 }
 
 void Worker::TakeHanded(Worker& from) {
-  if (from.handed_.load(std::memory_order_seq_cst) == nullptr) return;
-  MailboxCell* cell = from.handed_.exchange(nullptr, std::memory_order_seq_cst);
-  if (cell != nullptr) queue_.PushBack(cell);
+  MailboxCell* cell = from.handed_.load(std::memory_order_seq_cst);
+  if (IsCell(cell) &&
+      from.handed_.compare_exchange_strong(cell, nullptr, std::memory_order_seq_cst)) {
+    queue_.PushBack(cell);
+  }
 }
 
 bool Worker::TakeInjected() {
@@ -324,7 +324,7 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
   const Time began = ReadClock();
   theft_pause_.Ended(began);
   // Once: who then wakes in vain, to watch or behind somebody quicker, only takes up a core.
-  for (bool may_spin = true;; may_spin = false) {
+  for (bool may_spin = !std::exchange(has_spun_, false);; may_spin = false) {
     Poll();
     if (std::exchange(woken_, false)) scheduler_->Awake();
     if (algorithm_->has_ready_fibers() || algorithm_->dispatch_due()) {
@@ -350,7 +350,7 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
       continue;
     }
     scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
-    const bool found = may_spin && Spin();
+    const bool found = may_spin && Spin(/*has_runner=*/idle_ != nullptr);
     const bool stolen = !found && Steal();
     if (!found && !stolen) Sleep(timeout);
     scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
@@ -372,22 +372,47 @@ void Worker::NoteSlept(Duration slept) {
   if (slept < kShortSleep) spin_limit_ = scheduler_->spin_limit();
 }
 
-bool Worker::Spin() {
-  if (spin_limit_ == 0) return false;
-  int nobody = 0;
-  const int self = idle_ != nullptr && queue_.empty() ? index_ + 1 : Scheduler::kSpinsForItself;
-  if (!scheduler_->spinning_.compare_exchange_strong(nobody, self, std::memory_order_seq_cst)) {
-    return false;  // one is enough
+// What another worker waits for is often back within a microsecond: a runner that waits for it
+// where it stands needs no switch of fibers and no clock.
+MailboxCell* Worker::SpinForCell() {
+  if (!serving_ || !on_duty() || theft_pause_.began()) return nullptr;
+  scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
+  const bool found = Spin(/*has_runner=*/true);
+  scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
+  has_spun_ = !found;
+  if (!found) return nullptr;
+  MailboxCell* cell = queue_.Pop();
+  return cell != nullptr || !Poll() ? cell : queue_.Pop();
+}
+
+bool Worker::Spin(bool has_runner) {
+  constexpr int kLong = 64;  // for the clock to be read again
+  if (spin_limit_ == 0 || scheduler_->Spinner() != nullptr) return false;  // one is enough
+  const bool open = has_runner && queue_.empty();
+  if (open) {
+    if (scheduler_->spinner_.load(std::memory_order_relaxed) != this) {
+      scheduler_->spinner_.store(this, std::memory_order_seq_cst);
+    }
+    handed_.store(kOpen, std::memory_order_seq_cst);
   }
+  int spins = 0;
   bool found = false;
-  for (int i = 0; i < spin_limit_ && !found; ++i) {
+  for (; spins < spin_limit_ && !found; ++spins) {
     CpuPause();
     found = HasOutsideWork();
   }
-  scheduler_->spinning_.store(0, std::memory_order_seq_cst);
+  if (open) found |= Shut();
+  if (spins > kLong) ReadClock();
   // Spins that find something grow, others shrink.
   spin_limit_ = found ? std::min(scheduler_->spin_limit(), spin_limit_ * 2) : spin_limit_ / 2;
   return found || HasOutsideWork();
+}
+
+bool Worker::Shut() {
+  MailboxCell* cell = handed_.exchange(nullptr, std::memory_order_seq_cst);
+  if (!IsCell(cell)) return false;
+  queue_.PushBack(cell);
+  return true;
 }
 
 // While others are busy one of those that sleep looks after them: a handler that does not return

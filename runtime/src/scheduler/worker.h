@@ -87,10 +87,10 @@ class Worker {
   // Thread-safe: the clock has been moved by hand.
   void NotifyTime();
 
-  // Of one that spins: a ready cell to run. Thread-safe; false: it has one.
+  // A ready cell to run, for one that is open. False: it is not any more. Thread-safe.
   bool Hand(MailboxCell* cell);
-  // True: `cell` has not been taken, and is the caller's again. Thread-safe.
-  bool TakeBack(MailboxCell* cell);
+  // Spins, and runs the one cell that it is handed. Thread-safe.
+  bool open() const { return handed_.load(std::memory_order_seq_cst) == kOpen; }
 
   // A cell became ready on this thread: it runs next here, or elsewhere when others are idle.
   void Schedule(MailboxCell* cell);  // schedule.h
@@ -134,7 +134,7 @@ class Worker {
   bool parked() const { return parked_.load(std::memory_order_seq_cst); }
   bool HasMail() const {
     return inbox_.load(std::memory_order_seq_cst) != nullptr ||
-           handed_.load(std::memory_order_seq_cst) != nullptr ||
+           IsCell(handed_.load(std::memory_order_seq_cst)) ||
            time_moved_.load(std::memory_order_seq_cst);
   }
   // Looks for work or sleeps: no handler runs, though the thread may be waiting for a core. Leaving
@@ -199,6 +199,7 @@ class Worker {
   // Takes what other threads and the clock have brought. True if anything may run now.
   bool Poll();
   bool DrainInbox();
+  // From one that spins and does not go on.
   void TakeHanded(Worker& from);
   bool TakeInjected();
   void AdvanceTimers();
@@ -223,12 +224,19 @@ class Worker {
   void IdleUntil(const std::chrono::steady_clock::time_point& limit);
   void LookForWork(const std::chrono::steady_clock::time_point& limit);
   Time NextDue() const;
-  bool Spin();
+  MailboxCell* SpinForCell();
+  bool Spin(bool has_runner);
+  // True: it has been handed a cell before, which is in the queue now.
+  bool Shut();
   void NoteSlept(Duration slept);
   void Sleep(std::optional<Duration> timeout);
   void RestOffDuty(std::optional<Duration> timeout);
   void Park(std::optional<Duration> limit);
   bool HasOutsideWork() const;
+
+  // In handed_, where it is no cell.
+  static inline MailboxCell* const kOpen = reinterpret_cast<MailboxCell*>(1);
+  static bool IsCell(const MailboxCell* handed) { return handed != nullptr && handed != kOpen; }
 
   static constinit thread_local Worker* current_;  // else every look at it is a call
 
@@ -263,6 +271,7 @@ class Worker {
   TheftPause theft_pause_;
   int clock_mask_ = 0;
   int spin_limit_ = 0;
+  bool has_spun_ = false;  // in vain, since it last had something
   bool stopping_ = false;
   bool woken_ = false;  // by Notify(), and has not told the scheduler yet
   bool serving_ =
@@ -272,7 +281,8 @@ class Worker {
   MailboxCell* stepped_cell_ = nullptr;  // what the driver lets run next
 
   alignas(64) std::atomic<InboxItem*> inbox_{nullptr};
-  std::atomic<MailboxCell*> handed_{nullptr};
+  std::atomic<MailboxCell*> handed_{
+      nullptr};  // kOpen while it spins; then one cell, until it shuts
   std::atomic<bool> parked_{false};
   std::atomic<bool> time_moved_{false};
   std::atomic<bool> on_duty_{true};
