@@ -174,8 +174,11 @@ def depth_of(cell):
     """Messages that wait in a cell's mailbox, as text."""
     try:
         count = chosen_depth_of(cell)
-        node = cell["mailbox_"]["tail_"]["next"]
-        envelope = plain(node).cast(type_of("Envelope").pointer())
+        first = int(plain(cell["mailbox_"]["tail_"]["next"]))
+        pointer = type_of("Envelope").pointer()
+        envelope = gdb.Value(first & ~1).cast(pointer)
+        if first & 1 != 0:  # Mailbox::kLater: the stub, in front of the first
+            envelope = plain(envelope["next"]).cast(pointer)
         while int(envelope) != 0 and count < DEPTH_MAX:
             if int(envelope["signature"]) != 0:
                 count += 1
@@ -243,9 +246,13 @@ class Parked:
         if int(turn["envelope"]) != 0:
             self.message = short(view(turn["envelope"]["signature"]["message_name"]))
         self.waits = "waits"
-        if int(waiter["asked_cell_"]) != 0:
-            self.waits = "asks %s %s" % (path_of(waiter["asked_cell_"]), short(view(waiter["asked_message_"])))
-        self.ms = max(now - nanos(waiter["since_"]), 0) // 1000000
+        since = waiter["since_"]
+        if int(waiter["answer_"]) != 0:
+            answer = waiter["answer_"].dereference()
+            message = view(answer["asked"]["signature"]["message_name"])
+            self.waits = "asks %s %s" % (path_of(answer["target"]), short(message))
+            since = answer["since"]
+        self.ms = max(now - nanos(since), 0) // 1000000
 
     def __str__(self):
         depth = depth_of(self.cell.dereference())

@@ -16,8 +16,7 @@ struct Item : MailboxNode {
 };
 
 TEST(MailboxTest, SaysToTheFirstProducerAfterIdleToSchedule) {
-  MailboxNode stub;
-  Mailbox mailbox(&stub);
+  Mailbox mailbox;
   Item a;
   Item b;
   ASSERT_TRUE(mailbox.TryIdle());
@@ -27,22 +26,36 @@ TEST(MailboxTest, SaysToTheFirstProducerAfterIdleToSchedule) {
 }
 
 TEST(MailboxTest, IsNotIdleWhileMessagesWait) {
-  MailboxNode stub;
-  Mailbox mailbox(&stub);
+  Mailbox mailbox;
   Item a;
   mailbox.Push(&a);
   MailboxNode* spent = nullptr;
 
   EXPECT_FALSE(mailbox.TryIdle());
   EXPECT_EQ(mailbox.Pop(&spent), &a);
-  EXPECT_EQ(spent, &stub);
+  EXPECT_EQ(spent, nullptr) << "the first stub is nobody's to free";
+  EXPECT_EQ(mailbox.last_spent(), &a);
   EXPECT_EQ(mailbox.Pop(&spent), nullptr);
   EXPECT_TRUE(mailbox.TryIdle());
 }
 
+TEST(MailboxTest, GivesBackEachNodeWhenTheNextOneIsTaken) {
+  Mailbox mailbox;
+  Item items[3];
+  MailboxNode* spent = nullptr;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(mailbox.Push(&items[i]), i > 0) << "idle after each but before the first";
+    EXPECT_EQ(mailbox.First(), &items[i]);
+    ASSERT_EQ(mailbox.Pop(&spent), &items[i]);
+    EXPECT_EQ(spent, i == 0 ? nullptr : &items[i - 1]);
+    ASSERT_TRUE(mailbox.Empty());
+    ASSERT_TRUE(mailbox.TryIdle());
+    ASSERT_TRUE(mailbox.Idle());
+  }
+}
+
 TEST(MailboxTest, ANodeWithASuccessorMayLeaveTheQueue) {
-  MailboxNode stub;
-  Mailbox mailbox(&stub);
+  Mailbox mailbox;
   Item a;
   Item b;
   mailbox.Push(&a);
@@ -53,8 +66,29 @@ TEST(MailboxTest, ANodeWithASuccessorMayLeaveTheQueue) {
   mailbox.PutBack(spent, &b);
   a.next.store(nullptr);  // it belongs to somebody else now
 
+  EXPECT_EQ(mailbox.First(), &b);
+  EXPECT_FALSE(mailbox.TryIdle());
   EXPECT_EQ(mailbox.Pop(&spent), &b);
-  EXPECT_EQ(spent, &stub);
+  EXPECT_EQ(spent, nullptr);
+}
+
+TEST(MailboxTest, ANodeInTheMiddleMayLeaveTheQueue) {
+  Mailbox mailbox;
+  Item a;
+  Item b;
+  Item c;
+  for (Item* item : {&a, &b, &c}) mailbox.Push(item);
+  MailboxNode* spent = nullptr;
+  ASSERT_EQ(mailbox.Pop(&spent), &a);
+  ASSERT_EQ(mailbox.Pop(&spent), &b);
+  ASSERT_EQ(spent, &a);
+
+  mailbox.PutBack(spent, &c);
+  b.next.store(nullptr);  // it belongs to somebody else now
+
+  EXPECT_EQ(mailbox.Pop(&spent), &c);
+  EXPECT_EQ(spent, &a);
+  EXPECT_TRUE(mailbox.TryIdle());
 }
 
 // Producers hand over the right to consume through the idle tag; every item comes out once and in
@@ -62,8 +96,7 @@ TEST(MailboxTest, ANodeWithASuccessorMayLeaveTheQueue) {
 TEST(MailboxTest, KeepsTheOrderOfEachProducerAcrossHandovers) {
   constexpr int kProducers = 4;
   constexpr int kItems = 20'000;
-  MailboxNode stub;
-  Mailbox mailbox(&stub);
+  Mailbox mailbox;
   ASSERT_TRUE(mailbox.TryIdle());
   std::vector<std::vector<Item>> items(kProducers);
   for (auto& own : items) own = std::vector<Item>(kItems);

@@ -26,7 +26,7 @@
 namespace quern::internal {
 
 // An idle actor is this and its object, and a name that it was given.
-static_assert(sizeof(ActorCell) <= 96);
+static_assert(sizeof(ActorCell) <= 88);
 
 namespace {
 

@@ -16,7 +16,7 @@
 namespace quern::internal {
 namespace {
 
-static_assert(alignof(ActorCell) <= 16 && sizeof(ActorCell) % 16 == 0);  // low bits of its address
+static_assert(sizeof(void*) == 8 && alignof(ActorCell) > 1);  // for the bits around its address
 
 // No given name begins with the mark of generated ones, so it alone says where those stand among
 // the given ones.
@@ -68,9 +68,10 @@ void Children::End(ActorCell* child) {
   uintptr_t gone = gone_.load(std::memory_order_relaxed);
   uintptr_t next = 0;
   do {
-    const uintptr_t count = std::min<uintptr_t>((gone & kCountBits) + 1, kChildrenGoneMax);
+    constexpr uintptr_t kFull = kChildrenGoneMax * kOne;
+    const uintptr_t count = std::min((gone & kCount) + kOne, kFull);
     takes = (gone & kWaitedFor) != 0 ? CellOf(gone) == nullptr
-                                     : count == kChildrenGoneMax && (gone & kCountBits) != count;
+                                     : count == kFull && (gone & kCount) != count;
     if (takes && !held) held = CellPtr<ActorCell>::Share(child);
     child->SetNextGone(CellOf(gone));
     next = reinterpret_cast<uintptr_t>(child) | (gone & kWaitedFor) | count;

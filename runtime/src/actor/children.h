@@ -59,13 +59,14 @@ class Children {
  private:
   enum class Stopping : uint8_t { kNone, kStarted, kAll };
 
-  // Of gone_, which holds the youngest of those that are gone and, below its address, how many
-  // there are, and whether the parent waits for them.
-  static constexpr uintptr_t kCountBits = 7;
-  static constexpr uintptr_t kWaitedFor = 8;
-  static constexpr uintptr_t kLowBits = 15;
+  // Of gone_, which holds the youngest of those that are gone, above its address, in the byte that
+  // no address of a program's own needs, how many there are, and below it whether the parent waits
+  // for them.
+  static constexpr uintptr_t kOne = uintptr_t{1} << 56;
+  static constexpr uintptr_t kCount = ~(kOne - 1);
+  static constexpr uintptr_t kWaitedFor = 1;
   static ActorCell* CellOf(uintptr_t gone) {
-    return reinterpret_cast<ActorCell*>(gone & ~kLowBits);
+    return reinterpret_cast<ActorCell*>(gone & ~(kCount | kWaitedFor));
   }
 
   // Children that have ended and are out. Its end, outside of the lock, tells the parent that none

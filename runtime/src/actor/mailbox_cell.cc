@@ -63,10 +63,9 @@ void Cell::PostChain(MailboxNode* first, MailboxNode* last) {
 
 void ReleaseChain(Turn& turn) { CallChain::Release(std::exchange(turn.inner_chain, nullptr)); }
 
-MailboxCell::MailboxCell(SystemCore* core, uint64_t id)
-    : Cell(id), core_(core), mailbox_(&first_stub_) {}
+MailboxCell::MailboxCell(SystemCore* core, uint64_t id) : Cell(id), core_(core) {}
 
-MailboxCell::~MailboxCell() { FreeSpent(mailbox_.stub()); }
+MailboxCell::~MailboxCell() { FreeSpent(mailbox_.last_spent()); }
 
 void MailboxCell::PushNode(MailboxNode* node) {
   if (mailbox_.Push(node)) Wake();

@@ -329,7 +329,7 @@ class MailboxCell : public Cell {
   void DrainClosed();
   void CloseElsewhere(const std::function<void(Envelope*)>& sink);
   void FreeSpent(MailboxNode* spent) {
-    if (spent != &first_stub_ && spent != nullptr) ReleaseBlock(static_cast<Envelope*>(spent));
+    if (spent != nullptr) ReleaseBlock(static_cast<Envelope*>(spent));
   }
   void FreeSpentOn(Worker& worker, MailboxNode* spent);  // message_loop.h
   void FreeSpent(Turn& turn) { FreeSpent(std::exchange(turn.spent, nullptr)); }
@@ -366,7 +366,6 @@ class MailboxCell : public Cell {
   // Ordered for size: the first fills the tail of Cell, the last leave theirs to the kinds.
   std::atomic<uint32_t> signals_{0};
   SystemCore* const core_;
-  MailboxNode first_stub_;
   Mailbox mailbox_;
   union {
     MailboxCell* run_next_ = nullptr;  // in a run queue

@@ -38,7 +38,7 @@ void MailboxCell::NoteWait(Turn& turn, Time since) {
 // While `f` returns true.
 template <typename F>
 void MailboxCell::ForEachQueued(F f) const {
-  const MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire);
+  const MailboxNode* node = mailbox_.First();
   for (; node != nullptr; node = node->next.load(std::memory_order_acquire)) {
     const auto& envelope = *static_cast<const Envelope*>(node);
     if (!envelope.is_nudge() && !f(envelope)) return;
@@ -107,7 +107,7 @@ bool MailboxCell::HasMessages() const {
     const SideMail& side = *const_cast<MailboxCell*>(this)->side_mail(false);
     if (!side.front.empty() || (side.chosen != nullptr && !side.chosen->empty())) return true;
   }
-  const MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire);
+  const MailboxNode* node = mailbox_.First();
   while (node != nullptr && static_cast<const Envelope*>(node)->is_nudge()) {
     node = node->next.load(std::memory_order_acquire);
   }

@@ -122,7 +122,7 @@ QUERN_ALWAYS_INLINE MailboxCell::TurnEnd MailboxCell::MessageLoop(Kind& self, Tu
 
 // What FreeSpent() does, for a tell without a call.
 QUERN_ALWAYS_INLINE void MailboxCell::FreeSpentOn(Worker& worker, MailboxNode* spent) {
-  if (spent == &first_stub_ || spent == nullptr) return;
+  if (spent == nullptr) return;
   auto* envelope = static_cast<Envelope*>(spent);
   if (envelope->is_ask()) {
     ReleaseBlock(envelope);

@@ -69,7 +69,7 @@ bool MailboxCell::LookAtParked(ParkedAsk* seen, const Envelope* asked) const {
 }
 
 void MailboxCell::FailQueuedCycles() {
-  for (MailboxNode* node = mailbox_.stub()->next.load(std::memory_order_acquire); node != nullptr;
+  for (MailboxNode* node = mailbox_.First(); node != nullptr;
        node = node->next.load(std::memory_order_acquire)) {
     auto* envelope = static_cast<Envelope*>(node);
     if (envelope->is_nudge() || !envelope->is_ask()) continue;

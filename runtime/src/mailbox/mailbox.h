@@ -1,7 +1,8 @@
 // An unbounded intrusive queue, many producers and one consumer, whose head also says "empty and
 // nobody is consuming": Dmitry Vyukov's MPSC queue with the tag bit of Pony's runtime
 // (messageq.c). Push is one exchange and tells the producer whether it must schedule the actor;
-// going idle is one compare-and-set. The last node consumed stays as the stub.
+// going idle is one compare-and-set. The last node consumed stays as the stub; the first stub is
+// the word that points to it later.
 //
 // FIFO per producer. Push is thread-safe; the rest belongs to whoever holds the right to consume:
 // the creator, and after a successful TryIdle() the producer whose Push() returned true.
@@ -19,7 +20,9 @@ namespace quern::internal {
 class Mailbox {
  public:
   // Not idle: whoever made it consumes first.
-  explicit Mailbox(MailboxNode* stub) : tail_(stub), head_(reinterpret_cast<uintptr_t>(stub)) {}
+  Mailbox() : head_(Word(&tail_)) {}
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
 
   // True: the mailbox was idle, and the caller now has to see that it is consumed.
   bool Push(MailboxNode* node) { return Push(node, node); }
@@ -27,50 +30,75 @@ class Mailbox {
   // The same for several that nobody may come between, linked from `first` to `last`.
   bool Push(MailboxNode* first, MailboxNode* last) {
     last->next.store(nullptr, std::memory_order_relaxed);
-    const uintptr_t old =
-        head_.exchange(reinterpret_cast<uintptr_t>(last), std::memory_order_acq_rel);
+    const uintptr_t old = head_.exchange(Word(last), std::memory_order_acq_rel);
     // Until this store the consumer sees a gap and waits for it.
-    reinterpret_cast<MailboxNode*>(old & ~kIdle)->next.store(first, std::memory_order_release);
+    Node(old & ~kIdle)->next.store(first, std::memory_order_release);
     return (old & kIdle) != 0;
   }
 
-  // The next message and, in `*spent`, the node that it replaces as the stub: the caller frees that
-  // one (unless it is the first stub). Null: empty, or a producer is between its two stores.
+  // The next message and, in `*spent`, the node that it replaces as the stub, which is the caller's
+  // to free; null there: it was the first one. Null: empty, or a producer is between its two
+  // stores.
   MailboxNode* Pop(MailboxNode** spent) {
-    MailboxNode* next = tail_->next.load(std::memory_order_acquire);
+    MailboxNode* former = Later();
+    MailboxNode* next = (former != nullptr ? former : &tail_)->next.load(std::memory_order_acquire);
     if (next == nullptr) return nullptr;
-    *spent = tail_;
-    tail_ = next;
+    *spent = former;
+    SetLater(next);
     return next;
   }
 
   // Undoes the last Pop for a node that leaves the queue alone: `spent` is the stub again and
   // `next` (not null) follows it.
   void PutBack(MailboxNode* spent, MailboxNode* next) {
-    spent->next.store(next, std::memory_order_relaxed);
-    tail_ = spent;
+    (spent != nullptr ? spent : &tail_)->next.store(next, std::memory_order_relaxed);
+    if (spent != nullptr) SetLater(spent);
   }
 
   // Gives up the right to consume, if the mailbox is empty. After true, nothing of the owner may be
   // touched: another thread may be running it.
   bool TryIdle() {
-    uintptr_t expected = reinterpret_cast<uintptr_t>(tail_);
+    uintptr_t expected = Word(stub());
     return head_.compare_exchange_strong(expected, expected | kIdle, std::memory_order_acq_rel,
                                          std::memory_order_relaxed);
   }
 
   // A hint; exact only for the consumer when no producer is active.
-  bool Empty() const { return tail_->next.load(std::memory_order_acquire) == nullptr; }
+  bool Empty() const { return First() == nullptr; }
 
   // Nobody has the right to consume: it is empty. Thread-safe.
   bool Idle() const { return (head_.load(std::memory_order_acquire) & kIdle) != 0; }
 
-  MailboxNode* stub() const { return tail_; }
+  // What waits, linked from here on. Of the consumer.
+  MailboxNode* First() const { return stub()->next.load(std::memory_order_acquire); }
+
+  // Null: still the first one. For the owner, to free it.
+  MailboxNode* last_spent() const { return Later(); }
+
+  // In front of First(). Of the consumer.
+  MailboxNode* stub() const {
+    MailboxNode* later = Later();
+    return later != nullptr ? later : &tail_;
+  }
 
  private:
   static constexpr uintptr_t kIdle = 1;
+  static constexpr uintptr_t kLater = 1;
 
-  MailboxNode* tail_;
+  static uintptr_t Word(const MailboxNode* node) { return reinterpret_cast<uintptr_t>(node); }
+  static MailboxNode* Node(uintptr_t word) { return reinterpret_cast<MailboxNode*>(word); }
+
+  // The stub, once something has been consumed. Producers write only to a first stub that still is
+  // one.
+  MailboxNode* Later() const {
+    const uintptr_t word = Word(tail_.next.load(std::memory_order_relaxed));
+    return (word & kLater) != 0 ? Node(word - kLater) : nullptr;
+  }
+  void SetLater(MailboxNode* node) {
+    tail_.next.store(Node(Word(node) + kLater), std::memory_order_relaxed);
+  }
+
+  mutable MailboxNode tail_;  // the first stub, later a tagged pointer to the stub
   std::atomic<uintptr_t> head_;
 };
 

@@ -46,7 +46,7 @@ void StepSabotage::LoseMessage(MailboxCell& cell) {
     (void)cell.side_mail(false)->chosen->Take();
     return;
   }
-  if (!IsMessage(cell.mailbox_.stub()->next.load())) return;
+  if (!IsMessage(cell.mailbox_.First())) return;
   MailboxNode* spent = nullptr;
   cell.mailbox_.Pop(&spent);
   cell.FreeSpent(spent);

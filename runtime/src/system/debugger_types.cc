@@ -4,6 +4,7 @@
 
 #include "actor/actor_cell.h"
 #include "actor/actor_extras.h"
+#include "actor/answer_wait.h"
 #include "actor/turn.h"
 #include "grain/activation.h"
 #include "mailbox/side_mail.h"
@@ -22,6 +23,7 @@ struct DebuggerTypes {
   const Runner* runner;
   const boost::fibers::context* fiber;
   const Waiter* waiter;
+  const AnswerWait* answer;
   const Turn* turn;
   const Envelope* envelope;
   const ActorCell* actor;
