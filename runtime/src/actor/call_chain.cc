@@ -73,11 +73,11 @@ const CallChain* CallChain::NextWaiting() const {
   return link_.load(std::memory_order_seq_cst) == Link::kWithAskers ? outer_ : nullptr;
 }
 
-bool CallChain::Contains(const Cell& cell) const {
-  return has_remote_ ? Contains(cell, cell.Path()) : Contains(cell, std::string_view());
+bool CallChain::Finds(const Cell& cell) const {
+  return has_remote_ ? Finds(cell, cell.Path()) : Finds(cell, std::string_view());
 }
 
-bool CallChain::Contains(const Cell& cell, std::string_view path) const {
+bool CallChain::Finds(const Cell& cell, std::string_view path) const {
   for (const CallChain* c = this; c != nullptr; c = c->NextWaiting()) {
     if (c->asker_ != nullptr ? c->asker_->id() != cell.id() : c->remote_path_ != path) continue;
     if (c->kind_.open) continue;

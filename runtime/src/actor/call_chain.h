@@ -35,7 +35,10 @@ class CallChain {
   int depth() const { return depth_; }
   // Is this cell (or, for askers on other nodes, its path) among those that wait? One that does not
   // wait yet learns that it has been asked back.
-  bool Contains(const Cell& cell) const;
+  bool Contains(const Cell& cell) const {
+    const bool alone = outer_ == nullptr && asker_ != nullptr;  // as most are
+    return (!alone || asker_->id() == cell.id()) && Finds(cell);
+  }
 
   // This cell (or its path) is among the askers, whether they wait by now or not, open or not.
   bool LeadsThrough(const Cell& cell) const;
@@ -67,7 +70,8 @@ class CallChain {
   CallChain(Cell* asker, std::string remote_path, CallChain* outer, Kind kind);
   const CallChain* NextWaiting() const;
   // `path` is the cell's, or empty when nobody in the chain is known by it.
-  bool Contains(const Cell& cell, std::string_view path) const;
+  bool Finds(const Cell& cell, std::string_view path) const;
+  bool Finds(const Cell& cell) const;
   ~CallChain();
 
   std::atomic<uint32_t> refs_{1};

@@ -40,10 +40,10 @@ class Mailbox {
   // to free; null there: it was the first one. Null: empty, or a producer is between its two
   // stores.
   MailboxNode* Pop(MailboxNode** spent) {
-    MailboxNode* former = Later();
-    MailboxNode* next = (former != nullptr ? former : &tail_)->next.load(std::memory_order_acquire);
+    MailboxNode* former = stub();
+    MailboxNode* next = former->next.load(std::memory_order_acquire);
     if (next == nullptr) return nullptr;
-    *spent = former;
+    *spent = former != &tail_ ? former : nullptr;
     SetLater(next);
     return next;
   }
@@ -73,12 +73,15 @@ class Mailbox {
   MailboxNode* First() const { return stub()->next.load(std::memory_order_acquire); }
 
   // Null: still the first one. For the owner, to free it.
-  MailboxNode* last_spent() const { return Later(); }
+  MailboxNode* last_spent() const { return stub() != &tail_ ? stub() : nullptr; }
 
   // In front of First(). Of the consumer.
   MailboxNode* stub() const {
-    MailboxNode* later = Later();
-    return later != nullptr ? later : &tail_;
+    const uintptr_t word = Word(tail_.next.load(std::memory_order_relaxed));
+    if ((word & kLater) != 0) [[likely]] {
+      return Node(word - kLater);
+    }
+    return &tail_;
   }
 
  private:
@@ -90,10 +93,6 @@ class Mailbox {
 
   // The stub, once something has been consumed. Producers write only to a first stub that still is
   // one.
-  MailboxNode* Later() const {
-    const uintptr_t word = Word(tail_.next.load(std::memory_order_relaxed));
-    return (word & kLater) != 0 ? Node(word - kLater) : nullptr;
-  }
   void SetLater(MailboxNode* node) {
     tail_.next.store(Node(Word(node) + kLater), std::memory_order_relaxed);
   }

@@ -228,7 +228,7 @@ class RunQueue {
   void SetSlot(MailboxCell* cell) { slot_.store(cell, std::memory_order_relaxed); }
   void ShowWaiting() { waiting_.store(list_.size() + newborn_.size(), std::memory_order_relaxed); }
   bool OnlySlot() const { return list_.empty() && newborn_.empty(); }
-  MailboxCell* PopNewborn() {
+  [[gnu::noinline]] MailboxCell* PopNewborn() {
     --newborn_burst_;
     const bool oldest = ++newborn_turns_ % kOldestEvery == 0;
     MailboxCell* cell = oldest ? newborn_.PopOldest() : newborn_.PopYoungest();

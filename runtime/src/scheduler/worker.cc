@@ -360,7 +360,7 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
 }
 
 // Of what it wakes for by itself.
-Time Worker::NextDue() const {
+Time Worker::NextDue() {
   if (scheduler_->manual_clock()) return kNever;
   const Time due = timers_.NextDue();
   const bool may_steal_later = !theft_pause_.Over(now_) && StealVictim() != nullptr;

@@ -223,7 +223,7 @@ class Worker {
   // Nothing to run: spins, then sleeps, until there is, or until `limit` (of the fiber library).
   void IdleUntil(const std::chrono::steady_clock::time_point& limit);
   void LookForWork(const std::chrono::steady_clock::time_point& limit);
-  Time NextDue() const;
+  Time NextDue();
   MailboxCell* SpinForCell();
   bool Spin(bool has_runner);
   // True: it has been handed a cell before, which is in the queue now.

@@ -29,14 +29,14 @@ TimerWheel::TimerWheel(Time now) : tick_(TickOf(now)) {
   for (auto& level : slots_) {
     for (List& list : level) list.head.prev = list.head.following = &list.head;
   }
-  firing_.head.prev = firing_.head.following = &firing_.head;
+  for (List* list : {&fresh_, &firing_}) list->head.prev = list->head.following = &list->head;
 }
 
 void TimerWheel::Arm(TimerNode* node, Time due, TimerNode::FireFn fire) {
   node->due = due;
   node->fire = fire;
   ++size_;
-  Place(node);
+  Link(fresh_.head, node);
 }
 
 void TimerWheel::Cancel(TimerNode* node) {
@@ -72,6 +72,14 @@ void TimerWheel::FireDue(List& list, Time now) {
     Unlink(node);
     --size_;
     node->fire(node);
+  }
+}
+
+void TimerWheel::PlaceFresh() {
+  while (!IsEmpty(fresh_.head)) {
+    TimerNode* node = fresh_.head.following;
+    Unlink(node);
+    Place(node);
   }
 }
 
@@ -118,6 +126,7 @@ void TimerWheel::MoveTo(uint64_t tick) {
 
 void TimerWheel::Advance(Time now) {
   const uint64_t target = std::max(TickOf(now), tick_);
+  PlaceFresh();
   while (size_ != 0) {
     FireDue(slots_[0][tick_ & (kSlots - 1)], now);
     if (tick_ == target) return;
@@ -126,8 +135,9 @@ void TimerWheel::Advance(Time now) {
   tick_ = target;
 }
 
-TimerNode* TimerWheel::First() const {
+TimerNode* TimerWheel::First() {
   if (size_ == 0) return nullptr;
+  PlaceFresh();
   for (int level = 0; level < kLevels; ++level) {
     const int shift = level * kSlotBits;
     const uint64_t digit = (tick_ >> shift) & (kSlots - 1);
@@ -147,7 +157,7 @@ TimerNode* TimerWheel::First() const {
   return nullptr;
 }
 
-Time TimerWheel::NextDue() const {
+Time TimerWheel::NextDue() {
   const TimerNode* first = First();
   return first == nullptr ? kNever : first->due;
 }

@@ -1,6 +1,6 @@
 // Deadlines of one worker: a hierarchical timing wheel (Varghese and Lauck, "Hashed and
 // hierarchical timing wheels", 1987, scheme 7) of intrusive nodes. Arming and cancelling cost a
-// list operation; an ask does both.
+// list operation; an ask does both, and is mostly answered before its node has come to a slot.
 //
 // A node fires at the first Advance(now) with due <= now, never earlier. Owner only.
 
@@ -42,11 +42,11 @@ class TimerWheel {
   void Advance(Time now);
 
   // The armed node that is due first, or null.
-  TimerNode* First() const;
+  TimerNode* First();
 
   // No later than the first due time; kNever when nothing is armed. May be earlier than the first
   // due time (a cascade).
-  Time NextDue() const;
+  Time NextDue();
 
   size_t size() const { return size_; }
 
@@ -64,6 +64,7 @@ class TimerWheel {
     const int64_t ns = t.time_since_epoch().count();
     return ns <= 0 ? 0 : static_cast<uint64_t>(ns) >> kTickBits;
   }
+  void PlaceFresh();
   void Place(TimerNode* node);
   void FireDue(List& list, Time now);
   void PlaceAgain(List& list);
@@ -71,6 +72,7 @@ class TimerWheel {
   uint64_t NextOccupiedTick() const;
 
   List slots_[kLevels][kSlots];
+  List fresh_;  // armed since the wheel was looked at
   List firing_;
   uint64_t occupied_[kLevels] = {};
   uint64_t tick_;  // every earlier tick has fired whole
