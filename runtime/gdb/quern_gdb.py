@@ -249,7 +249,7 @@ class Parked:
         since = waiter["since_"]
         if int(waiter["answer_"]) != 0:
             answer = waiter["answer_"].dereference()
-            message = view(answer["asked"]["signature"]["message_name"])
+            message = view(answer["signature"]["message_name"])
             self.waits = "asks %s %s" % (path_of(answer["target"]), short(message))
             since = answer["since"]
         self.ms = max(now - nanos(since), 0) // 1000000

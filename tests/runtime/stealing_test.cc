@@ -140,6 +140,31 @@ TEST_F(RunQueueTest, StolenNewbornActorsAreNewbornWithTheThiefToo) {
   EXPECT_EQ(queue_.Pop(), CellAt(7));
 }
 
+TEST_F(RunQueueTest, WhoTakesAllTakesTheNewbornActorsTooInTheirOrder) {
+  while (!queue_.empty()) queue_.Pop();
+  for (int i = 0; i < 4; ++i) queue_.PushNewborn(CellAt(i));
+  ASSERT_TRUE(queue_.Steal(&stolen_, /*all=*/true, 0));
+  EXPECT_TRUE(queue_.empty());
+
+  internal::RunQueue thief;
+  thief.PushNewborn(CellAt(9));
+  thief.Add(&stolen_);
+  for (int i : {3, 2, 1, 0, 9}) EXPECT_EQ(thief.Pop(), CellAt(i)) << "what came last is youngest";
+}
+
+TEST_F(RunQueueTest, NewbornActorsBeyondTheRoomForThemWaitWithAllOthers) {
+  while (!queue_.empty()) queue_.Pop();
+  for (size_t i = 0; i < internal::Newborn::kMax; ++i) queue_.PushNewborn(CellAt(1));
+  ASSERT_TRUE(queue_.Steal(&stolen_, /*all=*/false, kStealCellsMax));
+  EXPECT_TRUE(stolen_.waiting.empty());
+  for (size_t i = 0; i < kStealCellsMax; ++i) queue_.PushNewborn(CellAt(1));
+  queue_.PushNewborn(CellAt(0));
+
+  internal::RunQueue::Loot more;
+  ASSERT_TRUE(queue_.Steal(&more, /*all=*/false, kStealCellsMax));
+  EXPECT_EQ(more.waiting.size(), 1u);
+}
+
 TEST_F(RunQueueTest, TheOldestNewbornActorDoesNotWaitForEver) {
   while (!queue_.empty()) queue_.Pop();
   queue_.PushNewborn(CellAt(0));

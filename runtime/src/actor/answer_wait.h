@@ -21,7 +21,8 @@ namespace quern::internal {
 
 struct AnswerWait {
   Cell* target = nullptr;
-  Envelope* asked = nullptr;  // the asker's side of it is still held
+  const Signature* signature = nullptr;  // of what was asked
+  Envelope* asked = nullptr;  // the asker's side of it is still held; null: one of several
   Time since{};
   bool open = false;  // other handlers of the asker run meanwhile
 };
@@ -35,7 +36,8 @@ bool MayBeOpen(const Turn& turn);
 // Whether other handlers of the asker run while it waits. FAILED_PRECONDITION: it is kOff.
 StatusOr<bool> IsOpenReentrant(Turn* turn, std::optional<Reentrancy> asked_for);
 inline StatusOr<bool> IsOpen(Turn* turn, std::optional<Reentrancy> asked_for) {
-  const bool never = !asked_for.has_value() && turn != nullptr && turn->cell->reentry() == nullptr;
+  const bool never = !asked_for.has_value() && turn != nullptr &&
+                     (turn->piped || turn->cell->reentry() == nullptr);
   return never ? false : IsOpenReentrant(turn, asked_for);
 }
 
@@ -56,14 +58,15 @@ CallChain* AskersOf(const Turn& turn);
 // Parks until the answer, the deadline or the asker's stop.
 inline Waiter::Outcome WaitForAnswer(Turn* turn, Waiter& waiter, Time deadline,
                                      const AnswerWait& wait) {
-  waiter.NoteAsk(wait);
   if (turn == nullptr) return waiter.Wait(deadline, /*cancellable=*/true);
+  waiter.NoteAsk(&wait);
   turn->wait = &wait;
   const bool shared = !turn->piped && turn->cell->takes_turns();
   const bool holds = shared && turn->cell->BeginAnswerWait(*turn, wait.open);
   const Waiter::Outcome outcome = waiter.Wait(deadline, /*cancellable=*/true);
   if (shared) turn->cell->EndAnswerWait(holds);
   turn->wait = nullptr;
+  waiter.NoteAsk(nullptr);
   return outcome;
 }
 

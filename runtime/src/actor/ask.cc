@@ -162,7 +162,7 @@ bool AskAndWait(Cell* cell, Envelope* envelope, void* slot, const AskOptions& op
   };
   if (cell == nullptr) return refuse(absl::NotFoundError("ask on an empty Ref"));
   Turn* turn = CurrentTurn();
-  AnswerWait wait{cell, envelope, {}};
+  AnswerWait wait{.target = cell, .signature = envelope->signature, .asked = envelope};
   Status ready = PrepareAsk(turn, *cell, envelope, options.timeout, &wait.since);
   if (ready.ok() && turn != nullptr) {
     const StatusOr<bool> open = IsOpen(turn, options.reentrancy);

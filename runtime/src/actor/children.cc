@@ -16,7 +16,8 @@
 namespace quern::internal {
 namespace {
 
-static_assert(sizeof(void*) == 8 && alignof(ActorCell) > 1);  // for the bits around its address
+// For what stands around its address.
+static_assert(sizeof(void*) == 8 && alignof(ActorCell) > 1 && kChildrenGoneMax < 256);
 
 // No given name begins with the mark of generated ones, so it alone says where those stand among
 // the given ones.

@@ -59,8 +59,8 @@ bool MailboxCell::LookAtParked(ParkedAsk* seen, const Envelope* asked) const {
     if (turn->wait != nullptr) {
       seen->target = CellPtr<Cell>::Share(turn->wait->target);
       seen->asked = turn->wait->asked;
-      seen->asked_name = turn->wait->asked->signature->message_name;
-      seen->begun = turn->wait->asked->ask().begun();
+      seen->asked_name = turn->wait->signature->message_name;
+      if (seen->asked != nullptr) seen->begun = turn->wait->asked->ask().begun();
       seen->since = turn->wait->since;
     }
   }

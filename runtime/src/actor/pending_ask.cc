@@ -232,9 +232,10 @@ size_t AwaitAnyOf(std::span<PendingAsk* const> asks) {
     for (PendingAsk* ask : asks) all_open = ask->Listen(&first) && all_open;
     if (all_open) {
       const Time deadline = (*soonest)->deadline();
+      AnswerWait wait = (*soonest)->wait();
+      wait.asked = nullptr;  // another fiber of this actor may cancel it meanwhile
       WaitForAnswer(turn, first.waiter(),
-                    turn == nullptr ? deadline : std::min(deadline, turn->deadline),
-                    (*soonest)->wait());
+                    turn == nullptr ? deadline : std::min(deadline, turn->deadline), wait);
     }
     for (PendingAsk* ask : asks) ask->StopListening();
     first.Settle();

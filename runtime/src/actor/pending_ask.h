@@ -64,7 +64,7 @@ class alignas(kMessageAlignmentMax) PendingAsk final : public Completion {
   void Cancel();
   void Free();
   Time deadline() const { return deadline_; }
-  AnswerWait wait() const { return {target_.get(), envelope_, asked_at_, open_}; }
+  AnswerWait wait() const { return {target_.get(), &signature_, envelope_, asked_at_, open_}; }
   // False: it has a result already. Else `first` is notified until StopListening().
   bool Listen(FirstDone* first);
   void StopListening();

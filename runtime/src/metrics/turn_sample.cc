@@ -24,11 +24,20 @@ TurnSample::~TurnSample() {
   ClassMetrics::RaiseTo(entry_.stack_bytes, bytes);
 }
 
+// As long as none of the later ones has been measured, the first ones stand for them.
+Duration TurnSample::Waited() const {
+  const int64_t later = std::max<int64_t>(waits_ - kWaitsMeasured, 0);
+  const bool measured = later_measured_ != 0;
+  return first_waits_ +
+         later * (measured ? later_waits_ / later_measured_ : first_waits_ / kWaitsMeasured);
+}
+
 void TurnSample::Handled(Time now) {
-  const Duration held = now - since_ - std::exchange(waited_, Duration::zero());
+  const Duration held = now - since_ - Waited();
   entry_.handler_nanos.Record(static_cast<uint64_t>(std::max(held, Duration::zero()).count()));
   since_ = now;
-  waits_ = 0;
+  waits_ = later_measured_ = 0;
+  first_waits_ = later_waits_ = Duration::zero();
 }
 
 }  // namespace quern::internal

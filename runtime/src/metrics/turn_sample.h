@@ -5,6 +5,8 @@
 #ifndef QUERN_RUNTIME_SRC_METRICS_TURN_SAMPLE_H_
 #define QUERN_RUNTIME_SRC_METRICS_TURN_SAMPLE_H_
 
+#include <cstdint>
+
 #include "metrics/class_metrics.h"
 #include "quern/runtime/clock.h"
 
@@ -22,26 +24,36 @@ class TurnSample {
   TurnSample& operator=(const TurnSample&) = delete;
 
   // The turn does not hold its worker meanwhile: tells whether this wait is to be measured. The
-  // first ones all are; of a turn with many, few stand for all, for a clock costs as much as much
-  // of what is waited for.
+  // first ones all are; of a handler with many a few stand for the rest, for a clock costs as much
+  // as much of what is waited for.
   bool WaitDue() { return ++waits_ <= kWaitsMeasured || waits_ % kWaitEvery == 0; }
   // One that was.
   void Waited(Duration duration) {
-    waited_ += waits_ <= kWaitsMeasured ? duration : duration * kWaitEvery;
+    if (waits_ <= kWaitsMeasured) {
+      first_waits_ += duration;
+    } else {
+      later_waits_ += duration;
+      ++later_measured_;
+    }
   }
   // A message has been handled.
   void Handled(Time now);
 
  private:
-  static constexpr unsigned kWaitsMeasured = 16;
-  static constexpr unsigned kWaitEvery = 16;
+  static constexpr int64_t kWaitsMeasured = 16;
+  static constexpr int64_t kWaitEvery = 16;
+
+  Duration Waited() const;
 
   ClassMetrics::Entry& entry_;
   Worker& worker_;
   Runner& runner_;
   Time since_;  // the last message, or the turn's begin
-  Duration waited_{};
-  unsigned waits_ = 0;
+  // Since then.
+  int64_t waits_ = 0;
+  Duration first_waits_{};
+  Duration later_waits_{};  // of those measured
+  int64_t later_measured_ = 0;
   bool looks_at_stack_;
 };
 

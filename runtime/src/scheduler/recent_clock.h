@@ -11,8 +11,9 @@
 
 namespace quern::internal {
 
-// Of one thread. How old a reading is it sees by the processor's tick counter, whose rate need not
-// be known: it is above 1 GHz, and one that jumps makes a reading due.
+// Of one thread. How old a reading is, not what time it is, it sees by the processor's tick
+// counter, whose rate need not be known: it is above 1 GHz, and one that jumps far makes a reading
+// due. Only for a clock that goes as real time does.
 class RecentClock {
  public:
   static constexpr Duration kAheadMax = std::chrono::microseconds(100);

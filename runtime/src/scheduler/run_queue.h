@@ -57,11 +57,18 @@ class CellList {
 // Cells before their first turn, by age. Grows as it must, and gives back what it has grown by.
 class Newborn {
  public:
+  static constexpr size_t kMax = size_t{1} << 14;  // what is copied under a lock has an end
+
   bool empty() const { return size_ == 0; }
+  bool full() const { return size_ == kMax; }
   size_t size() const { return size_; }
 
+  // Room for a few, before a lock is taken.
+  void Prepare() { Resize(kMin); }
+
+  // Not into a full one.
   void Push(MailboxCell* cell) {
-    if (size_ == cells_.size()) Resize(size_ * 2);
+    if (size_ == cells_.size()) Resize(std::max(kMin, size_ * 2));
     At(size_++) = cell;
   }
   // Not of an empty one.
@@ -79,7 +86,7 @@ class Newborn {
   }
 
  private:
-  static constexpr size_t kMin = 64;  // a power of two
+  static constexpr size_t kMin = 64;  // a power of two, as kMax
 
   MailboxCell*& At(size_t age) { return cells_[(oldest_ + age) & (cells_.size() - 1)]; }
   [[gnu::noinline]] void Resize(size_t capacity) {
@@ -96,7 +103,7 @@ class Newborn {
 
   size_t oldest_ = 0;  // modulo the capacity
   size_t size_ = 0;
-  std::vector<MailboxCell*> cells_ = std::vector<MailboxCell*>(kMin);
+  std::vector<MailboxCell*> cells_;
 };
 
 class RunQueue {
@@ -104,7 +111,7 @@ class RunQueue {
   // Taken by another worker; each in the order in which it waited.
   struct Loot {
     CellList waiting;
-    CellList newborn;
+    Newborn newborn;
 
     size_t size() const { return waiting.size() + newborn.size(); }
   };
@@ -130,27 +137,21 @@ class RunQueue {
   // Its first turn.
   void PushNewborn(MailboxCell* cell) {
     BiasedLockHolder lock(lock_);
-    newborn_.Push(cell);
+    AddNewborn(cell);
     ShowWaiting();
   }
 
   // The same, in exchange for the one that has waited longest.
   MailboxCell* SwapNewborn(MailboxCell* cell) {
     BiasedLockHolder lock(lock_);
-    newborn_.Push(cell);
-    return newborn_.PopOldest();
+    MailboxCell* oldest = newborn_.empty() ? cell : newborn_.PopOldest();
+    if (oldest != cell) newborn_.Push(cell);
+    return oldest;
   }
 
   void PushBack(MailboxCell* cell) {
     BiasedLockHolder lock(lock_);
     list_.PushBack(cell);
-    ShowWaiting();
-  }
-
-  // All of `cells`, behind all others.
-  void Append(CellList* cells) {
-    BiasedLockHolder lock(lock_);
-    list_.Append(cells);
     ShowWaiting();
   }
 
@@ -190,20 +191,21 @@ class RunQueue {
     return cell;
   }
 
-  // By another worker: the half of each kind that has waited longest, at most `max`; the slot stays
-  // with its owner. `all`: everything, the slot too. False: none. Thread-safe.
+  // By another worker, which has prepared `to`: the half of each kind that has waited longest, at
+  // most `max`; the slot stays with its owner. `all`: everything, the slot too. False: none.
+  // Thread-safe.
   bool Steal(Loot* to, bool all, size_t max) {
     if (!lock_.TryLockOther()) return false;
     if (all) {
       to->waiting.Append(&list_);
       if (MailboxCell* next = Slot(); next != nullptr) to->waiting.PushBack(next);
       SetSlot(nullptr);
-      while (!newborn_.empty()) to->newborn.PushBack(newborn_.PopOldest());
+      std::swap(to->newborn, newborn_);
     } else {
       size_t count = std::min((list_.size() + 1) / 2, max);
       for (; count > 0; --count) to->waiting.PushBack(list_.PopFront());
       count = std::min((newborn_.size() + 1) / 2, max - to->waiting.size());
-      for (; count > 0; --count) to->newborn.PushBack(newborn_.PopOldest());
+      for (; count > 0; --count) to->newborn.Push(newborn_.PopOldest());
     }
     ShowWaiting();
     lock_.UnlockOther();
@@ -214,7 +216,8 @@ class RunQueue {
   void Add(Loot* stolen) {
     BiasedLockHolder lock(lock_);
     list_.Append(&stolen->waiting);
-    while (MailboxCell* cell = stolen->newborn.PopFront()) newborn_.Push(cell);
+    if (newborn_.empty()) std::swap(newborn_, stolen->newborn);
+    while (!stolen->newborn.empty()) AddNewborn(stolen->newborn.PopOldest());
     ShowWaiting();
   }
 
@@ -227,6 +230,11 @@ class RunQueue {
   MailboxCell* Slot() const { return slot_.load(std::memory_order_relaxed); }
   void SetSlot(MailboxCell* cell) { slot_.store(cell, std::memory_order_relaxed); }
   void ShowWaiting() { waiting_.store(list_.size() + newborn_.size(), std::memory_order_relaxed); }
+  // Beyond its room they wait with all the others.
+  void AddNewborn(MailboxCell* cell) {
+    if (newborn_.full()) list_.PushBack(newborn_.PopOldest());
+    newborn_.Push(cell);
+  }
   bool OnlySlot() const { return list_.empty() && newborn_.empty(); }
   [[gnu::noinline]] MailboxCell* PopNewborn() {
     --newborn_burst_;

@@ -164,7 +164,7 @@ void Scheduler::WakeOne() {
 
 void Scheduler::WakeForWaiting() {
   if (Spinner() != nullptr) return;
-  if (HasInjected() || watch_.load(std::memory_order_seq_cst) == Watch::kAskedFor) WakeSleeper();
+  if (HasInjected() || WatchAskedFor()) WakeSleeper();
 }
 
 void Scheduler::WakeSleeper() {

@@ -77,8 +77,10 @@ class Scheduler {
 
   // Wakes one sleeping worker unless somebody is looking for work already. Thread-safe.
   void WakeOne();
-  // As WakeOne(), by a ThreadSpin whose look shows that something waits for a worker.
+  // As WakeOne(), by one that has spun, for what was left to it and still waits for a worker.
   void WakeForWaiting();
+  // Somebody who sleeps is to look after those who are busy.
+  bool WatchAskedFor() const { return watch_.load(std::memory_order_seq_cst) == Watch::kAskedFor; }
   // By one that was woken, after it has looked around.
   void Awake();
   // By a worker before it shows itself as parked, and after.

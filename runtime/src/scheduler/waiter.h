@@ -65,8 +65,8 @@ class Waiter : private InboxItem, private TimerNode {
   // For a FiberGroup and a limit, on the turn's worker: the turn is cancelled, and what it waits
   // for too.
   static void CancelTurn(Turn& turn);
-  // For dumps: the answer that is waited for, else null. Outlives the wait.
-  void NoteAsk(const AnswerWait& answer) { answer_ = &answer; }
+  // For dumps: the answer that is waited for, else null.
+  void NoteAsk(const AnswerWait* answer) { answer_ = answer; }
   const AnswerWait* answer() const { return answer_; }
   // For dumps: when the wait for something else began.
   Time since() const { return since_; }

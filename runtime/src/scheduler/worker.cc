@@ -46,6 +46,7 @@ Worker::Worker(Scheduler* scheduler, int index, std::unique_ptr<Poller> poller)
       blocks_(&scheduler->depot()),
       now_(scheduler->clock().Now()),
       clock_mask_(driver_ == nullptr ? kClockEveryMessages - 1 : 0),
+      counts_ticks_(&scheduler->clock() == &SystemClock()),
       spin_limit_(scheduler->spin_limit()) {}
 
 Worker::~Worker() = default;
@@ -114,7 +115,7 @@ Time Worker::ReadClock() {
 
 Time Worker::NowForTimeout(Duration timeout) {
   constexpr Duration kFar = RecentClock::kAheadMax * 100;
-  if (timeout < kFar || scheduler_->manual_clock()) return ReadClock();
+  if (timeout < kFar || !counts_ticks_) return ReadClock();
   return recent_clock_.Now([this] { return ReadClock(); });
 }
 
@@ -321,14 +322,18 @@ void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
 }
 
 void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
-  const Time began = ReadClock();
-  theft_pause_.Ended(began);
+  // A spin in vain is a part of the time without work.
+  const bool has_spun = std::exchange(spun_in_vain_, false);
+  const Time now = ReadClock();
+  const Time began = has_spun ? spin_began_ : now;
+  theft_pause_.Ended(now);
+  bool slept = false;
   // Once: who then wakes in vain, to watch or behind somebody quicker, only takes up a core.
-  for (bool may_spin = !std::exchange(has_spun_, false);; may_spin = false) {
+  for (bool may_spin = !has_spun;; may_spin = false) {
     Poll();
     if (std::exchange(woken_, false)) scheduler_->Awake();
     if (algorithm_->has_ready_fibers() || algorithm_->dispatch_due()) {
-      if (!may_spin) NoteSlept(now_ - began);
+      if (slept) NoteSlept(now_ - began);
       return;
     }
     std::optional<Duration> timeout;
@@ -350,9 +355,12 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
       continue;
     }
     scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
-    const bool found = may_spin && Spin(/*has_runner=*/idle_ != nullptr);
+    const bool found = may_spin && MaySpin() && Spin(/*has_runner=*/idle_ != nullptr);
     const bool stolen = !found && Steal();
-    if (!found && !stolen) Sleep(timeout);
+    if (!found && !stolen) {
+      Sleep(timeout);
+      slept = true;
+    }
     scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
     if (stolen) return;
     ReadClock();
@@ -375,21 +383,25 @@ void Worker::NoteSlept(Duration slept) {
 // What another worker waits for is often back within a microsecond: a runner that waits for it
 // where it stands needs no switch of fibers and no clock.
 MailboxCell* Worker::SpinForCell() {
-  if (!serving_ || !on_duty() || theft_pause_.began()) return nullptr;
+  if (!MaySpin() || !serving_ || !on_duty() || theft_pause_.began()) return nullptr;
+  idling_.store(true, std::memory_order_relaxed);
   scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
   const bool found = Spin(/*has_runner=*/true);
   scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
-  has_spun_ = !found;
+  idling_.store(false, std::memory_order_relaxed);
+  Beat();
+  spun_in_vain_ = !found;
   if (!found) return nullptr;
   MailboxCell* cell = queue_.Pop();
   return cell != nullptr || !Poll() ? cell : queue_.Pop();
 }
 
+// One is enough.
+bool Worker::MaySpin() const { return spin_limit_ != 0 && scheduler_->Spinner() == nullptr; }
+
 bool Worker::Spin(bool has_runner) {
-  constexpr int kLong = 64;  // for the clock to be read again
-  if (spin_limit_ == 0 || scheduler_->Spinner() != nullptr) return false;  // one is enough
-  const bool open = has_runner && queue_.empty();
-  if (open) {
+  constexpr int kLong = 64;  // a few microseconds: for the clock, and who waits for the dispatcher
+  if (has_runner) {
     if (scheduler_->spinner_.load(std::memory_order_relaxed) != this) {
       scheduler_->spinner_.store(this, std::memory_order_seq_cst);
     }
@@ -398,11 +410,18 @@ bool Worker::Spin(bool has_runner) {
   int spins = 0;
   bool found = false;
   for (; spins < spin_limit_ && !found; ++spins) {
+    if (spins == kLong) spin_began_ = ReadClock();
     CpuPause();
     found = HasOutsideWork();
   }
-  if (open) found |= Shut();
-  if (spins > kLong) ReadClock();
+  const bool handed = has_runner && Shut();
+  found |= handed;
+  if (found && spins > kLong) {
+    ReadClock();
+    algorithm_->RequestDispatch();
+  }
+  // Who left something to the one that spun may have woken nobody.
+  if (handed || (found && scheduler_->WatchAskedFor())) scheduler_->WakeForWaiting();
   // Spins that find something grow, others shrink.
   spin_limit_ = found ? std::min(scheduler_->spin_limit(), spin_limit_ * 2) : spin_limit_ / 2;
   return found || HasOutsideWork();

@@ -199,7 +199,7 @@ class Worker {
   // Takes what other threads and the clock have brought. True if anything may run now.
   bool Poll();
   bool DrainInbox();
-  // From one that spins and does not go on.
+  // By the one who watches: from one that spins and does not go on.
   void TakeHanded(Worker& from);
   bool TakeInjected();
   void AdvanceTimers();
@@ -225,6 +225,7 @@ class Worker {
   void LookForWork(const std::chrono::steady_clock::time_point& limit);
   Time NextDue();
   MailboxCell* SpinForCell();
+  bool MaySpin() const;
   bool Spin(bool has_runner);
   // True: it has been handed a cell before, which is in the queue now.
   bool Shut();
@@ -270,8 +271,10 @@ class Worker {
   RecentClock recent_clock_;
   TheftPause theft_pause_;
   int clock_mask_ = 0;
+  const bool counts_ticks_;  // its clock goes as fast as the processor's counter
   int spin_limit_ = 0;
-  bool has_spun_ = false;  // in vain, since it last had something
+  bool spun_in_vain_ = false;  // since it last had something
+  Time spin_began_{};
   bool stopping_ = false;
   bool woken_ = false;  // by Notify(), and has not told the scheduler yet
   bool serving_ =

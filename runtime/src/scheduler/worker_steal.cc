@@ -15,6 +15,7 @@ constexpr size_t kStealAbove = 2;  // below, the owner gets there first
 
 size_t Worker::StealFrom(Worker& victim, bool all) {
   RunQueue::Loot stolen;
+  stolen.newborn.Prepare();
   if (!victim.queue_.Steal(&stolen, all, kStealCellsMax)) return 0;
   const size_t count = stolen.size();
   queue_.Add(&stolen);
@@ -84,10 +85,7 @@ void Worker::WatchOnce() {
 
 // Whoever wakes watches before it sleeps again.
 void Worker::PassOnWatch() {
-  if (scheduler_->HasIdleWorker() &&
-      scheduler_->watch_.load(std::memory_order_relaxed) != Scheduler::Watch::kOn) {
-    scheduler_->WakeOne();
-  }
+  if (scheduler_->HasIdleWorker()) AskForWatch();
 }
 
 void Worker::SetOnDuty(bool on) {

@@ -34,7 +34,7 @@ struct Collected {
 std::string WhatFor(const AnswerWait* answer) {
   if (answer == nullptr) return "waits";
   return absl::StrCat("asks ", answer->target->Path(), " ",
-                      std::string(answer->asked->signature->message_name));
+                      std::string(answer->signature->message_name));
 }
 
 Time SinceWhen(const Waiter& waiter) {
@@ -48,14 +48,15 @@ void CollectHere(Worker& worker, Collected& into) {
     if (runner->turn == nullptr || runner->waiter == nullptr) continue;
     const Turn& turn = *runner->turn;
     const Envelope* envelope = turn.envelope;
-    here.push_back({.cell_id = turn.cell_id,
-                    .path = turn.cell->Path(),
-                    .message = envelope == nullptr || envelope->signature == nullptr
-                                   ? std::string()
-                                   : std::string(envelope->signature->message_name),
-                    .waits_for = WhatFor(runner->waiter->answer()),
-                    .waited = std::max(now - SinceWhen(*runner->waiter), Duration::zero()),
-                    .queued = turn.cell->CountQueued()});
+    here.push_back(
+        {.cell_id = turn.cell_id,
+         .path = turn.cell->Path(),
+         .message = envelope == nullptr || envelope->signature == nullptr
+                        ? std::string()
+                        : std::string(envelope->signature->message_name),
+         .waits_for = WhatFor(runner->waiter->answer()),
+         .waited = std::max(now - SinceWhen(*runner->waiter), Duration::zero()),
+         .queued = turn.piped ? turn.cell->CountIfIdle().value_or(0) : turn.cell->CountQueued()});
   }
   absl::MutexLock lock(&into.mutex);
   for (ParkedHandler& handler : here) into.handlers.push_back(std::move(handler));
