@@ -13,7 +13,7 @@ namespace quern::internal {
   if (!scheduler_->HasIdleWorker()) return queue_.PushNext(cell);
   if (queue_.waiting() >= kSpillAbove) return scheduler_->Inject(cell);
   queue_.PushNext(cell);
-  if (scheduler_->watch_.load(std::memory_order_relaxed) == Scheduler::Watch::kNobody) {
+  if (scheduler_->watch_.load(std::memory_order_seq_cst) == Scheduler::Watch::kNobody) {
     AskForWatch();
   }
 }
@@ -24,7 +24,7 @@ inline void Worker::ScheduleNewborn(MailboxCell* cell) {
   if (!scheduler_->HasIdleWorker()) return queue_.PushNewborn(cell);
   if (queue_.size() >= kSpillAbove) return scheduler_->Inject(queue_.SwapNewborn(cell));
   queue_.PushNewborn(cell);
-  if (scheduler_->watch_.load(std::memory_order_relaxed) == Scheduler::Watch::kNobody) {
+  if (scheduler_->watch_.load(std::memory_order_seq_cst) == Scheduler::Watch::kNobody) {
     AskForWatch();
   }
 }

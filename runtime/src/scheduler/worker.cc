@@ -334,6 +334,7 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
     if (std::exchange(woken_, false)) scheduler_->Awake();
     if (algorithm_->has_ready_fibers() || algorithm_->dispatch_due()) {
       if (slept) NoteSlept(now_ - began);
+      PassOnLeft();
       return;
     }
     std::optional<Duration> timeout;
@@ -362,7 +363,7 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
       slept = true;
     }
     scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
-    if (stolen) return;
+    if (stolen) return PassOnLeft();
     ReadClock();
   }
 }
@@ -420,11 +421,19 @@ bool Worker::Spin(bool has_runner) {
     ReadClock();
     algorithm_->RequestDispatch();
   }
-  // Who left something to the one that spun may have woken nobody.
-  if (handed || (found && scheduler_->WatchAskedFor())) scheduler_->WakeForWaiting();
+  if (handed) {
+    scheduler_->WakeForWaiting();
+  } else if (found) {
+    PassOnLeft();
+  }
   // Spins that find something grow, others shrink.
   spin_limit_ = found ? std::min(scheduler_->spin_limit(), spin_limit_ * 2) : spin_limit_ / 2;
   return found || HasOutsideWork();
+}
+
+// Who wanted a watch while this one was looking for work may have woken nobody.
+void Worker::PassOnLeft() {
+  if (scheduler_->WatchAskedFor()) scheduler_->WakeForWaiting();
 }
 
 bool Worker::Shut() {
@@ -450,7 +459,8 @@ void Worker::Sleep(std::optional<Duration> timeout) {
 void Worker::Park(std::optional<Duration> limit) {
   scheduler_->OnParking();
   parked_.store(true, std::memory_order_seq_cst);
-  if (!HasOutsideWork()) {
+  const bool wanted = serving_ && scheduler_->WatchAskedFor();
+  if (!HasOutsideWork() && !wanted) {
     parks_.fetch_add(1, std::memory_order_seq_cst);
     scheduler_->OnParked();
     poller_->Wait(limit);

@@ -227,6 +227,7 @@ class Worker {
   MailboxCell* SpinForCell();
   bool MaySpin() const;
   bool Spin(bool has_runner);
+  void PassOnLeft();
   // True: it has been handed a cell before, which is in the queue now.
   bool Shut();
   void NoteSlept(Duration slept);

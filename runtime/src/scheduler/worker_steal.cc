@@ -65,12 +65,14 @@ bool Worker::Rescue() {
 bool Worker::BeginWatch() {
   using Watch = Scheduler::Watch;
   std::atomic<Watch>& watch = scheduler_->watch_;
-  if (!BiasedLock::Available() || scheduler_->AllIdle()) {
+  const auto needless = [this] { return !BiasedLock::Available() || scheduler_->AllIdle(); };
+  if (needless()) {
     Watch asked = Watch::kAskedFor;  // whoever asked sleeps by now
-    watch.compare_exchange_strong(asked, Watch::kNobody, std::memory_order_relaxed);
-    return false;
+    watch.compare_exchange_strong(asked, Watch::kNobody, std::memory_order_seq_cst);
+    // Who is busy again may have seen that it had been asked for.
+    if (needless()) return false;
   }
-  return watch.exchange(Watch::kOn, std::memory_order_acquire) != Watch::kOn;
+  return watch.exchange(Watch::kOn, std::memory_order_seq_cst) != Watch::kOn;
 }
 
 void Worker::EndWatch() {
@@ -102,7 +104,7 @@ void Worker::RestOffDuty(std::optional<Duration> timeout) {
 void Worker::AskForWatch() {
   Scheduler::Watch nobody = Scheduler::Watch::kNobody;
   if (scheduler_->watch_.compare_exchange_strong(nobody, Scheduler::Watch::kAskedFor,
-                                                 std::memory_order_relaxed)) {
+                                                 std::memory_order_seq_cst)) {
     scheduler_->WakeOne();
   }
 }
