@@ -48,7 +48,7 @@ std::string WhatTargetDoes(const AnswerWait& wait, Time now) {
       if (begun != kNever) {
         absl::StrAppend(&text, ", which has run ", HandlerName(asked_name), " for ",
                         Milliseconds(now - begun));
-      } else if (cell != nullptr) {
+      } else if (cell != nullptr && asked != nullptr) {
         absl::StrAppend(&text, ", which has not begun ", HandlerName(asked_name));
       }
       return text;

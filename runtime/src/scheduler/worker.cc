@@ -322,10 +322,10 @@ void Worker::IdleUntil(const std::chrono::steady_clock::time_point& limit) {
 }
 
 void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
-  // A spin in vain is a part of the time without work.
+  // A long spin in vain is a part of the time without work.
   const bool has_spun = std::exchange(spun_in_vain_, false);
   const Time now = ReadClock();
-  const Time began = has_spun ? spin_began_ : now;
+  const Time began = has_spun ? spin_began_.value_or(now) : now;
   theft_pause_.Ended(now);
   bool slept = false;
   // Once: who then wakes in vain, to watch or behind somebody quicker, only takes up a core.
@@ -356,7 +356,7 @@ void Worker::LookForWork(const std::chrono::steady_clock::time_point& limit) {
       continue;
     }
     scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
-    const bool found = may_spin && MaySpin() && Spin(/*has_runner=*/idle_ != nullptr);
+    const bool found = may_spin && MaySpin() && Spin();
     const bool stolen = !found && Steal();
     if (!found && !stolen) {
       Sleep(timeout);
@@ -387,7 +387,7 @@ MailboxCell* Worker::SpinForCell() {
   if (!MaySpin() || !serving_ || !on_duty() || theft_pause_.began()) return nullptr;
   idling_.store(true, std::memory_order_relaxed);
   scheduler_->idle_.fetch_add(1, std::memory_order_seq_cst);
-  const bool found = Spin(/*has_runner=*/true);
+  const bool found = Spin();
   scheduler_->idle_.fetch_sub(1, std::memory_order_seq_cst);
   idling_.store(false, std::memory_order_relaxed);
   Beat();
@@ -400,14 +400,16 @@ MailboxCell* Worker::SpinForCell() {
 // One is enough.
 bool Worker::MaySpin() const { return spin_limit_ != 0 && scheduler_->Spinner() == nullptr; }
 
-bool Worker::Spin(bool has_runner) {
+bool Worker::Spin() {
   constexpr int kLong = 64;  // a few microseconds: for the clock, and who waits for the dispatcher
+  const bool has_runner = runner_ != nullptr || idle_ != nullptr;  // for a cell
   if (has_runner) {
     if (scheduler_->spinner_.load(std::memory_order_relaxed) != this) {
       scheduler_->spinner_.store(this, std::memory_order_seq_cst);
     }
     handed_.store(kOpen, std::memory_order_seq_cst);
   }
+  spin_began_.reset();
   int spins = 0;
   bool found = false;
   for (; spins < spin_limit_ && !found; ++spins) {
@@ -419,7 +421,7 @@ bool Worker::Spin(bool has_runner) {
   found |= handed;
   if (found && spins > kLong) {
     ReadClock();
-    algorithm_->RequestDispatch();
+    if (runner_ != nullptr) algorithm_->RequestDispatch();  // else it is the dispatcher that spins
   }
   if (handed) {
     scheduler_->WakeForWaiting();

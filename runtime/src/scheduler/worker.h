@@ -226,7 +226,7 @@ class Worker {
   Time NextDue();
   MailboxCell* SpinForCell();
   bool MaySpin() const;
-  bool Spin(bool has_runner);
+  bool Spin();
   void PassOnLeft();
   // True: it has been handed a cell before, which is in the queue now.
   bool Shut();
@@ -274,8 +274,8 @@ class Worker {
   int clock_mask_ = 0;
   const bool counts_ticks_;  // its clock goes as fast as the processor's counter
   int spin_limit_ = 0;
-  bool spun_in_vain_ = false;  // since it last had something
-  Time spin_began_{};
+  bool spun_in_vain_ = false;       // since it last had something
+  std::optional<Time> spin_began_;  // the last one, if it was long
   bool stopping_ = false;
   bool woken_ = false;  // by Notify(), and has not told the scheduler yet
   bool serving_ =
@@ -285,8 +285,8 @@ class Worker {
   MailboxCell* stepped_cell_ = nullptr;  // what the driver lets run next
 
   alignas(64) std::atomic<InboxItem*> inbox_{nullptr};
-  std::atomic<MailboxCell*> handed_{
-      nullptr};  // kOpen while it spins; then one cell, until it shuts
+  // kOpen while it spins; then the one cell that it is handed, until it shuts.
+  std::atomic<MailboxCell*> handed_{nullptr};
   std::atomic<bool> parked_{false};
   std::atomic<bool> time_moved_{false};
   std::atomic<bool> on_duty_{true};
