@@ -1,6 +1,7 @@
 #include "grain/epoch_guard.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace quern::internal {
 
@@ -12,17 +13,21 @@ Epoch EpochGuard::RaiseTo(const GrainId& id, const Epoch& epoch) {
   absl::MutexLock lock(&shard.mutex);
   const auto found = shard.by_id.find(id);
   if (found != shard.by_id.end()) {
-    shard.by_use.splice(shard.by_use.begin(), shard.by_use, found->second);
-    Epoch& highest = found->second->second;
+    shard.by_use.splice(shard.by_use.begin(), shard.by_use, *found);
+    Epoch& highest = (*found)->second;
     highest = std::max(highest, epoch);
     return highest;
   }
-  if (shard.by_id.size() >= shard_grains_max_) {
-    shard.by_id.erase(shard.by_use.back().first);
-    shard.by_use.pop_back();
+  if (shard.by_id.size() < shard_grains_max_) {
+    shard.by_use.emplace_front(id, epoch);
+  } else {  // the same entry: a new one, among what comes and goes, keeps malloc from merging
+    const auto silent = std::prev(shard.by_use.end());
+    shard.by_id.erase(silent);
+    silent->first = id;
+    silent->second = epoch;
+    shard.by_use.splice(shard.by_use.begin(), shard.by_use, silent);
   }
-  shard.by_use.emplace_front(id, epoch);
-  shard.by_id.emplace(id, shard.by_use.begin());
+  shard.by_id.insert(shard.by_use.begin());
   return epoch;
 }
 
@@ -44,7 +49,7 @@ Epoch EpochGuard::Highest(const GrainId& id) const {
   const Shard& shard = ShardOf(id);
   absl::MutexLock lock(&shard.mutex);
   const auto found = shard.by_id.find(id);
-  return found == shard.by_id.end() ? Epoch{} : found->second->second;
+  return found == shard.by_id.end() ? Epoch{} : (*found)->second;
 }
 
 }  // namespace quern::internal

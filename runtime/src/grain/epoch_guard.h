@@ -14,10 +14,10 @@
 #include <array>
 #include <cstddef>
 #include <list>
-#include <unordered_map>
 #include <utility>
 
 #include <absl/base/thread_annotations.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/synchronization/mutex.h>
 
 #include "quern/runtime/epoch.h"
@@ -30,7 +30,7 @@ namespace quern::internal {
 
 class EpochGuard {
  public:
-  explicit EpochGuard(size_t grains_max = kSenderEpochsMax);  // about 10 MB when full
+  explicit EpochGuard(size_t grains_max = kSenderEpochsMax);  // 9 MB when full of short keys
   EpochGuard(const EpochGuard&) = delete;
   EpochGuard& operator=(const EpochGuard&) = delete;
 
@@ -46,20 +46,37 @@ class EpochGuard {
 
  private:
   using Entry = std::pair<GrainId, Epoch>;
+  using Entries = std::list<Entry>;
+
+  struct IdHash {
+    using is_transparent = void;
+    size_t operator()(const GrainId& id) const { return GrainIdHash()(id); }
+    size_t operator()(Entries::const_iterator entry) const { return GrainIdHash()(entry->first); }
+  };
+  struct IdEq {
+    using is_transparent = void;
+    static const GrainId& IdOf(const GrainId& id) { return id; }
+    static const GrainId& IdOf(Entries::const_iterator entry) { return entry->first; }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return IdOf(a) == IdOf(b);
+    }
+  };
 
   struct Shard {
     mutable absl::Mutex mutex;
-    std::list<Entry> by_use ABSL_GUARDED_BY(mutex);  // the longest silent last
-    std::unordered_map<GrainId, std::list<Entry>::iterator, GrainIdHash> by_id
-        ABSL_GUARDED_BY(mutex);
+    Entries by_use ABSL_GUARDED_BY(mutex);  // the longest silent last
+    absl::flat_hash_set<Entries::iterator, IdHash, IdEq> by_id ABSL_GUARDED_BY(mutex);
   };
   static constexpr size_t kShards = 16;
+  static constexpr int kShardShift = 60;  // the top four bits; the sets look at the low ones
 
   // Raises to `epoch`; returns the highest known afterwards.
   Epoch RaiseTo(const GrainId& id, const Epoch& epoch);
 
-  Shard& ShardOf(const GrainId& id) { return shards_[GrainIdHash()(id) % kShards]; }
-  const Shard& ShardOf(const GrainId& id) const { return shards_[GrainIdHash()(id) % kShards]; }
+  static size_t PlaceOf(const GrainId& id) { return GrainIdHash()(id) >> kShardShift; }
+  Shard& ShardOf(const GrainId& id) { return shards_[PlaceOf(id)]; }
+  const Shard& ShardOf(const GrainId& id) const { return shards_[PlaceOf(id)]; }
 
   const size_t shard_grains_max_;
   std::array<Shard, kShards> shards_;
