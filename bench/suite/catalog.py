@@ -91,6 +91,7 @@ ROWS = (
     Row("grain-tell-256", "grain tell, over 256", "messages/s", target=Target(spreading=10, only=("goakt",))),
     Row("grain-ask", "grain ask", "asks/s", target=Target(spreading=5, only=("goakt",))),
     Row("idle-actors", "idle actor, resident", "bytes", figure="bytes_each", target=Target(at_most=128), scales=False),
+    Row("idle-passivated", "idle actor with a passivation, resident", "bytes", figure="bytes_each", scales=False),
     Row("timer-memory", "timer of a million, resident", "bytes", figure="bytes_each", target=Target(at_most=120), scales=False),
     Row("timer-arm-cancel", "timer, arm + cancel", "ns", figure="cost", target=Target(at_most=150)),
 )

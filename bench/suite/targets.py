@@ -25,7 +25,9 @@ class Standing:
 
     @property
     def verdict(self):
-        """Met by the first mark or by the share of the floor."""
+        """Met by the first mark or by the share of the floor; "-" of a row without a target."""
+        if self.row.target is None:
+            return "-"
         if self.quern.value is None:
             return "not measured"
         if self.quern.troubles and not self.quern.kept:

@@ -20,6 +20,7 @@ std::vector<Workload> Workloads() {
       {"skynet", 1'000'000, &Skynet},
       {"spawn", 1'000'000, &Spawn},
       {"idle-actors", 1'000'000, &IdleActors, /*warm_up=*/false},
+      {"idle-passivated", 1'000'000, &IdlePassivated, /*warm_up=*/false},
       {"ask", 2'000'000, &Ask},
       {"ask-thread", 200'000, &AskThread},
       {"ask-load-10", 1'000, &AskLoad10},

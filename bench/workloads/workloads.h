@@ -44,6 +44,7 @@ Outcome Create(const Setup& setup);
 Outcome Skynet(const Setup& setup);
 Outcome Spawn(const Setup& setup);
 Outcome IdleActors(const Setup& setup);
+Outcome IdlePassivated(const Setup& setup);
 
 // Questions.
 Outcome Ask(const Setup& setup);

@@ -193,7 +193,7 @@ def chosen_depth_of(cell):
     if int(plain(cell["gate_"])) & 2 == 0:  # MailboxCell::kChosen
         return 0
     if kind_of(cell.address) == "ActorCell":
-        side = plain(as_actor(cell.address)["extras_"])["side_mail"]
+        side = made_once(as_actor(cell.address)["extras_"])["side_mail"]
     else:
         side = pointer_to("Activation", cell.address)["side_mail_"]
     counts = owned(owned(side)["chosen"])["counts_"]
@@ -207,16 +207,23 @@ def owned(unique_ptr):
     return gdb.Value(word_at(int(unique_ptr.address))).cast(content.pointer()).dereference()
 
 
+def made_once(holder):
+    """What a MadeOnce points to, below a mark."""
+    content = holder.type.strip_typedefs().template_argument(0)
+    return gdb.Value(word_at(int(holder.address)) & ~1).cast(content.pointer())
+
+
 def elements(array):
     low, high = array["_M_elems"].type.strip_typedefs().range()
     return high - low + 1
 
 
 def children_of(actor):
-    extras = plain(actor["extras_"])
-    if int(extras) == 0:
+    extras = made_once(actor["extras_"])
+    family = made_once(extras["family"]) if int(extras) != 0 else extras
+    if int(family) == 0:
         return []
-    children = extras["children"]
+    children = family["children"]
     slots = children["unnamed_"]
     found = [as_actor(slot) for slot in members(children["named_"])]
     for i in range(int(slots["capacity_"])):

@@ -215,6 +215,29 @@ TEST_F(OrderTest, ARestartEndsASuspensionAndRunsOnStop) {
   EXPECT_THAT(diary_.Take(), ElementsAre("a stopped", "a gone", "a started"));
 }
 
+// Also one that never had a child: it would outlive the object that has spawned it.
+TEST_F(OrderTest, WhatOnStopSpawnsInARestartIsRefused) {
+  struct Late : Actor<TryApi> {
+    explicit Late(std::atomic<int>* refused) : refused_(refused) {}
+    void OnStop(Context& context) {
+      const Status spawned = context.Spawn<Late>("child", refused_).status();
+      if (absl::IsUnavailable(spawned)) ++*refused_;
+    }
+    int On(const Ping&, Context& context) { return static_cast<int>(context.restarts()); }
+    std::atomic<int>* refused_;
+  };
+  std::atomic<int> refused{0};
+  auto actor = system_.Spawn<Late>("a", &refused).value();
+
+  EXPECT_TRUE(actor.Restart().ok());
+  EXPECT_EQ(actor.Ask(Ping{}).value(), 1);
+  EXPECT_TRUE(actor.Restart().ok());
+  EXPECT_EQ(actor.Ask(Ping{}).value(), 2);
+
+  EXPECT_EQ(refused, 2);
+  EXPECT_FALSE(system_.Find<TryApi>("/a/child").ok());
+}
+
 TEST_F(OrderTest, ASuspendedActorStops) {
   auto actor = Spawn("a");
   EXPECT_TRUE(actor.Suspend().ok());

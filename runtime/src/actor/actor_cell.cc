@@ -110,10 +110,7 @@ ActorCell::ActorCell(SystemCore* core, ActorCell* parent, const SpawnRequest& re
   if (named()) std::memcpy(name_begin(), request.name->data(), name_bytes_);
 }
 
-ActorCell::~ActorCell() {
-  DropArguments();
-  delete extras_if_any();
-}
+ActorCell::~ActorCell() { DropArguments(); }
 
 char* ActorCell::name_begin() const {
   return const_cast<char*>(reinterpret_cast<const char*>(this)) +
@@ -148,7 +145,7 @@ CellPtr<ActorCell> ActorCell::NewRoot(SystemCore* core, std::function<void()> on
   core->AddRef();  // for the whole tree
   auto* root = ::new (Layout(nullptr, 0).Allocate())
       ActorCell(core, nullptr, SpawnRequest{std::nullopt, nullptr, nullptr, nullptr});
-  root->extras().on_stopped = std::move(on_stopped);
+  root->extras().on_stopped = std::make_unique<std::function<void()>>(std::move(on_stopped));
   root->MarkSignal(kStartSignal);
   root->MailboxCell::Start();
   return CellPtr<ActorCell>::Adopt(root);
@@ -177,53 +174,9 @@ StatusOr<CellPtr<ActorCell>> ActorCell::Spawn(ActorCell* parent, const SpawnRequ
   cell->KeepSystemOptions();
   cell->MarkSignal(kStartSignal);
   // From here others can find it and send; it is not idle, so nobody schedules it but Start().
-  if (Status added = parent->extras().children.Add(cell.get()); !added.ok()) return added;
+  if (Status added = parent->family().children.Add(cell.get()); !added.ok()) return added;
   cell->Start();
   return cell;
-}
-
-void ActorCell::KeepOptions(const SpawnOptions& options, std::unique_ptr<ChosenMailbox> mailbox) {
-  SetChosenMailbox(std::move(mailbox));
-  SetStash(options.stash_capacity);
-  if (options.reentrancy != Reentrancy::kOff || options.asks_in_flight_max != 0) {
-    SetReentry(std::make_unique<Reentry>(options.reentrancy, options.asks_in_flight_max));
-  }
-  if (options.dependencies != nullptr) extras().dependencies = options.dependencies;
-  if (!options.supervisor.is_default()) extras().supervisor = options.supervisor;
-  if (options.start_tries > 0) extras().start_tries = options.start_tries;
-  if (options.start_timeout > Duration::zero()) extras().start_timeout = options.start_timeout;
-  if (options.passivate_after > Duration::zero()) {
-    extras().passivate_after = options.passivate_after;
-    after_message_ = true;
-  }
-  if (options.passivate_after_messages > 0) {
-    extras().passivate_after_messages = options.passivate_after_messages;
-    after_message_ = true;
-  }
-}
-
-void ActorCell::KeepSystemOptions() {
-  if (supervisor().policy().fail_on_returned_errors || core().options().eviction.limit != 0) {
-    after_message_ = true;
-  }
-}
-
-ActorExtras& ActorCell::extras() {
-  ActorExtras* have = extras_if_any();
-  if (have != nullptr) return *have;
-  auto* made = new ActorExtras;
-  if (extras_.compare_exchange_strong(have, made, std::memory_order_seq_cst)) return *made;
-  delete made;
-  return *have;
-}
-
-SideMail* ActorCell::side_mail(bool make) {
-  ActorExtras* have = extras_if_any();
-  if (have == nullptr || have->side_mail == nullptr) {
-    if (!make) return nullptr;
-    extras().side_mail = std::make_unique<SideMail>();
-  }
-  return extras().side_mail.get();
 }
 
 std::string ActorCell::Path() const {
@@ -239,7 +192,7 @@ std::string_view ActorCell::PathView() {
 }
 
 std::vector<CellPtr<ActorCell>> ActorCell::ChildrenFrom(std::string_view first, size_t max) {
-  ActorExtras* have = extras_if_any();
+  Family* have = family_if_any();
   if (have == nullptr) return {};
   return have->children.From(first, max);
 }
@@ -275,19 +228,13 @@ CellPtr<ActorCell> ActorCell::Find(std::string_view path) {
   CellPtr<ActorCell> cell = CellPtr<ActorCell>::Share(this);
   while (!path.empty()) {
     const size_t slash = std::min(path.find('/'), path.size());
-    ActorExtras* have = cell->extras_if_any();
+    Family* have = cell->family_if_any();
     if (have == nullptr) return {};
     cell = have->children.Find(path.substr(0, slash));
     if (!cell) return {};
     path.remove_prefix(std::min(slash + 1, path.size()));
   }
   return cell;
-}
-
-ActorTimers* ActorCell::Timers(bool make) {
-  if (make) return stopping() ? nullptr : &extras().timers;
-  ActorExtras* have = extras_if_any();
-  return have == nullptr ? nullptr : &have->timers;
 }
 
 Time ActorCell::Now(Turn& turn) { return turn.worker->ReadClock(); }
@@ -310,11 +257,12 @@ After ActorCell::OnLifeSignals(Turn& turn, uint32_t bits) {
     if (!told.ok() && FailWhenAlone(turn, told) == After::kEnded) return After::kEnded;
   }
   if ((bits & kFailedSignal) != 0 && state_ == State::kRunning) {
-    const Status why = std::exchange(extras().deferred_failure, absl::OkStatus());
+    const Status why = std::exchange(failures().deferred, absl::OkStatus());
     if (Fail(turn, why) == After::kEnded) return After::kEnded;
   }
-  if ((bits & kPauseOverSignal) != 0 && state_ == State::kRestarting && extras().pause != nullptr) {
-    std::exchange(extras().pause, nullptr)->Retire();
+  if ((bits & kPauseOverSignal) != 0 && state_ == State::kRestarting &&
+      failures().pause != nullptr) {
+    std::exchange(failures().pause, nullptr)->Retire();
     if (Construct(turn) == After::kEnded) return After::kEnded;
   }
   if ((bits & kRestartSignal) != 0 && RestartOnRequest(turn) == After::kEnded) {
@@ -373,7 +321,9 @@ Status ActorCell::RunOnStart(Turn& turn) {
   Duration timeout = have == nullptr ? Duration::zero() : have->start_timeout;
   if (timeout == Duration::zero()) timeout = core().options().start_timeout;
   turn.deadline = turn.worker->FreshNow() + timeout;
-  if (have != nullptr && have->start_failures != 0) turn.deadline = have->start_until;
+  if (have != nullptr && have->failures != nullptr && have->failures->start_count != 0) {
+    turn.deadline = have->failures->start_until;
+  }
   return RunGuarded(turn,
                     [&](Context& context) { return actor_class().on_start(object(), context); });
 }
@@ -419,7 +369,7 @@ After ActorCell::OnUnknownMessage(Turn& turn, Envelope* envelope) {
 }
 
 After ActorCell::ChildrenGone(Turn& turn) {
-  if (!extras().children.AllGone()) return After::kGoOn;
+  if (!family().children.AllGone()) return After::kGoOn;
   if (state_ == State::kStopping) return FinishStop(turn);
   return state_ == State::kRestarting ? Rebuild(turn) : After::kGoOn;
 }
@@ -430,7 +380,8 @@ After ActorCell::BeginStop(Turn& turn) {
   UnwatchAll();
   // Without extras nobody has spawned a child, and from this turn on nobody will.
   ActorExtras* have = extras_if_any();
-  if (have == nullptr || have->children.StopAll()) return FinishStop(turn);
+  Family* const family = have == nullptr ? nullptr : have->CloseFamily();
+  if (family == nullptr || family->children.StopAll()) return FinishStop(turn);
   return After::kGoOn;
 }
 
@@ -441,7 +392,7 @@ void ActorCell::RunOnStop(Turn& turn) {
       RunGuarded(turn, [&](Context& context) { return actor_class().on_stop(object(), context); });
   turn.cancellable = cancellable;
   if (status.ok()) return;
-  extras().failure = {};  // not one that a supervisor decides about
+  failures().thrown = {};  // not one that a supervisor decides about
   core().logger().Log(LogLevel::kError, "OnStop failed",
                       {{"actor", Path()}, {"why", status.ToString()}});
 }
@@ -449,11 +400,11 @@ void ActorCell::RunOnStop(Turn& turn) {
 After ActorCell::FinishStop(Turn& turn) {
   RunOnStop(turn);
   StopTimers();
-  if (ActorExtras* have = extras_if_any(); have != nullptr) {
+  if (Family* have = family_if_any(); have != nullptr) {
     have->undecided.clear();  // children that had escalated: they hold this cell, too
     have->escalations.Take();
-    ReturnStash(SIZE_MAX);  // refused with the mailbox
   }
+  ReturnStash(SIZE_MAX);  // refused with the mailbox
   Close(turn);
   DestroyObject();
   turn.worker->tells().Flush();  // what its destructor told comes before Terminated
@@ -461,13 +412,14 @@ After ActorCell::FinishStop(Turn& turn) {
   Publish<ActorStopped>(turn);
   turn.over = true;
   if (parent_ == nullptr) {
-    extras().on_stopped();
+    (*extras().on_stopped)();
     return After::kEnded;
   }
   // Watchers may use the name again. Who has never been watched may be gone after End().
-  const bool watched = extras_.load(std::memory_order_seq_cst) != nullptr;
+  const ActorExtras* have = extras_if_any();
+  const bool watched = have != nullptr && have->watchers.IfAny() != nullptr;
   const auto held = CellPtr<ActorCell>::Share(watched ? this : nullptr);
-  parent_->extras().children.End(this);
+  parent_->family().children.End(this);
   if (watched) TellWatchers();
   return After::kEnded;
 }
@@ -475,9 +427,11 @@ After ActorCell::FinishStop(Turn& turn) {
 void ActorCell::StopTimers() {
   ActorExtras* have = extras_if_any();
   if (have == nullptr) return;
-  have->timers.CancelAll();
+  if (have->timers != nullptr) have->timers->CancelAll();
   if (have->pipes != nullptr) have->pipes->CancelAll();
-  if (have->pause != nullptr) std::exchange(have->pause, nullptr)->Retire();
+  if (have->failures != nullptr && have->failures->pause != nullptr) {
+    std::exchange(have->failures->pause, nullptr)->Retire();
+  }
   if (have->idle != nullptr) std::exchange(have->idle, nullptr)->Retire();
 }
 

@@ -107,7 +107,7 @@ class ActorCell final : public MailboxCell {
   bool stopping() const { return state_ == State::kStopping; }
   uint64_t restarts() const {
     const ActorExtras* have = extras_if_any();
-    return have == nullptr ? 0 : have->restart_count;
+    return have == nullptr || have->failures == nullptr ? 0 : have->failures->restart_count;
   }
 
   std::shared_ptr<Pipes>& pipes() { return extras().pipes; }
@@ -206,6 +206,7 @@ class ActorCell final : public MailboxCell {
   After OnTerminated(Turn& turn, Envelope* envelope);
   void TellTerminated(ActorCell& watcher) const;
   void TellWatchers();
+  void Forget(const ActorCell& watcher);
   void UnwatchAll();
 
   // passivation.cc
@@ -244,9 +245,13 @@ class ActorCell final : public MailboxCell {
   After RestartOnRequest(Turn& turn);
   void ObeySuspension(Turn& turn);
 
-  ActorExtras& extras();
+  ActorExtras& extras() { return extras_.Get(); }
   SideMail* side_mail(bool make) override;
-  ActorExtras* extras_if_any() const { return extras_.load(std::memory_order_acquire); }
+  ActorExtras* extras_if_any() const { return extras_.IfAny(); }
+  Family& family() { return extras().family.Get(); }
+  // Null: it has never had a child, nor been restarted.
+  Family* family_if_any() const;
+  Failures& failures();
 
   // The small ones first: they fill the base's tail.
   const uint8_t name_bytes_;                     // 0: none was given
@@ -261,7 +266,7 @@ class ActorCell final : public MailboxCell {
   bool holds_parent_ : 1 = false;      // a count of it
   const ActorFactory* const factory_;  // null: the root
   ActorCell* const parent_;
-  std::atomic<ActorExtras*> extras_{nullptr};
+  MadeOnce<ActorExtras> extras_;
 };
 
 // Null: it is something else.

@@ -1,5 +1,6 @@
 // What few actors have: children, timers, a supervisor or a passivation of their own, a history of
-// failures. Made when first needed.
+// failures. Made when first needed, and so are its larger parts: many have a passivation or a
+// timer, and nothing else of it.
 
 #ifndef QUERN_RUNTIME_SRC_ACTOR_ACTOR_EXTRAS_H_
 #define QUERN_RUNTIME_SRC_ACTOR_ACTOR_EXTRAS_H_
@@ -18,6 +19,7 @@
 #include "actor/children.h"
 #include "actor/death_watch.h"
 #include "actor/kept_text.h"
+#include "actor/made_once.h"
 #include "actor/restart_budget.h"
 #include "actor/state_stack.h"
 #include "mailbox/side_mail.h"
@@ -55,11 +57,34 @@ class Escalations {
   std::vector<Escalation> arrived_ ABSL_GUARDED_BY(mutex_);  // at most one a child
 };
 
+// Of an actor that spawns.
+struct Family {
+  Children children;                          // anybody's
+  Escalations escalations;                    // anybody's
+  std::vector<CellPtr<ActorCell>> undecided;  // the actor's turn: escalated, and wait
+};
+
+// Of an actor that has failed or is restarted, on its own turn.
+struct Failures {
+  RestartBudget restarts;
+  uint64_t restart_count = 0;
+  Status deferred;  // of a handler that ended while others waited
+  Failure thrown;   // under way from what was thrown to Fail()
+  int start_count = 0;
+  Time start_until{};          // of the first start, once it has failed
+  Duration next_pause{};       // of the restart that has begun
+  CellTimer* pause = nullptr;  // of a restart
+};
+
 struct ActorExtras {
+  // Null: it has none.
+  Family* FamilyIfAny() const;
+  // As above, for good: from now on no child is added to one that is not there.
+  Family* CloseFamily();
+
   // Anybody's.
-  Children children;
-  Escalations escalations;
-  Watchers watchers;
+  MadeOnce<Family> family;
+  MadeOnce<Watchers> watchers;
   KeptText path;
   std::atomic<bool> to_be_suspended{false};
   // Written on the actor's turn, read by the root for eviction.
@@ -74,24 +99,16 @@ struct ActorExtras {
   Duration passivate_after{};
   uint64_t passivate_after_messages = 0;
   std::shared_ptr<const Extensions> dependencies;
-  std::function<void()> on_stopped;  // the root's
+  std::unique_ptr<const std::function<void()>> on_stopped;  // the root's
   std::unique_ptr<SideMail> side_mail;
 
-  // The actor's turn alone.
-  ActorTimers timers;
+  // The actor's turn alone. What has a pointer of its own is made when first needed.
+  std::unique_ptr<ActorTimers> timers;
   StateStack states;
   std::shared_ptr<Pipes> pipes;
-  RestartBudget restarts;
-  uint64_t restart_count = 0;
-  Status deferred_failure;                    // of a handler that ended while others waited
-  Failure failure;                            // under way from what was thrown to Fail()
-  std::vector<CellPtr<ActorCell>> undecided;  // children that have escalated and wait
-  int start_failures = 0;
-  Time start_until{};          // of the first start, once it has failed
-  Duration next_pause{};       // of the restart that has begun
-  CellTimer* pause = nullptr;  // of a restart
-  CellTimer* idle = nullptr;   // passivation; of the root: the next eviction
-  CellsById watching;
+  std::unique_ptr<Failures> failures;
+  CellTimer* idle = nullptr;  // passivation; of the root: the next eviction
+  std::unique_ptr<CellsById> watching;
 };
 
 }  // namespace quern::internal

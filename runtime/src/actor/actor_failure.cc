@@ -22,14 +22,16 @@
 namespace quern::internal {
 
 void ActorCell::OnThrown(Turn& turn, const std::exception_ptr& thrown) {
-  extras().failure.thrown = thrown;
-  if (turn.envelope != nullptr) extras().failure.message = turn.envelope->signature->message_name;
+  Failure& failure = failures().thrown;
+  failure.thrown = thrown;
+  if (turn.envelope != nullptr) failure.message = turn.envelope->signature->message_name;
 }
 
 void ActorCell::OnReturnedError(Turn& turn, const Status& status) {
   if (!supervisor().policy().fail_on_returned_errors) return;
-  extras().failure.status = status;  // AfterMessage() takes it from here
-  if (turn.envelope != nullptr) extras().failure.message = turn.envelope->signature->message_name;
+  Failure& failure = failures().thrown;
+  failure.status = status;  // AfterMessage() takes it from here
+  if (turn.envelope != nullptr) failure.message = turn.envelope->signature->message_name;
 }
 
 bool ActorCell::KeepsForRetry(Turn& turn, Envelope* envelope, const Status& why) {
@@ -58,12 +60,12 @@ const Supervisor& ActorCell::supervisor() const {
 
 After ActorCell::FailWhenAlone(Turn& turn, const Status& why) {
   if (!DeferEnd(kFailedSignal)) return Fail(turn, why);
-  extras().deferred_failure.Update(why);
+  failures().deferred.Update(why);
   return After::kGoOn;
 }
 
 After ActorCell::Fail(Turn& turn, const Status& why) {
-  Failure failure = std::exchange(extras().failure, {});
+  Failure failure = std::exchange(failures().thrown, {});
   failure.status = why;
   core().events().PublishWith([&] { return ActorFailed{Path(), ClassText(), why, Now(turn)}; });
   // Asked to stop meanwhile: the signal is still there and decides.
@@ -72,7 +74,7 @@ After ActorCell::Fail(Turn& turn, const Status& why) {
     DestroyObject();
     return After::kGoOn;
   }
-  if (state_ == State::kStarting || extras().start_failures != 0) NoteStartFailure(turn);
+  if (state_ == State::kStarting || failures().start_count != 0) NoteStartFailure(turn);
   const Supervisor::Decision decision = supervisor().Decide(failure);
   if (!decision.by_rule) {
     core().logger().Log(LogLevel::kError,
@@ -117,28 +119,28 @@ After ActorCell::RestartAfterFailure(Turn& turn, const Failure& failure) {
                        {"class", ClassText()},
                        {"why", failure.status.ToString()},
                        {"pause_ms", std::chrono::ceil<std::chrono::milliseconds>(*pause).count()}});
-  if (extras().start_failures == 0) ShareWithSiblings(Directive::kRestart);
+  if (failures().start_count == 0) ShareWithSiblings(Directive::kRestart);
   return BeginRestart(turn, *pause, /*keep_object=*/false);
 }
 
 // Nothing when the budget is used up; an actor that has never run has one of its own.
 std::optional<Duration> ActorCell::NextPause(Turn& turn) {
-  ActorExtras& mine = extras();
+  Failures& mine = failures();
   const Supervisor::Policy& policy = supervisor().policy();
   const Time now = Now(turn);
-  if (mine.start_failures == 0) return mine.restarts.Take(policy, now);
-  const int tries = mine.start_tries > 0 ? mine.start_tries : core().options().start_tries;
-  if (mine.start_failures >= tries) return std::nullopt;
+  if (mine.start_count == 0) return mine.restarts.Take(policy, now);
+  const int tries = extras().start_tries > 0 ? extras().start_tries : core().options().start_tries;
+  if (mine.start_count >= tries) return std::nullopt;
   const Duration pause = mine.restarts.Pause(policy.backoff, now);
   if (now + pause >= mine.start_until) return std::nullopt;
   return pause;
 }
 
 void ActorCell::NoteStartFailure(Turn& turn) {
-  ActorExtras& mine = extras();
-  if (++mine.start_failures != 1) return;
-  const Duration timeout =
-      mine.start_timeout > Duration::zero() ? mine.start_timeout : core().options().start_timeout;
+  Failures& mine = failures();
+  if (++mine.start_count != 1) return;
+  const Duration own = extras().start_timeout;
+  const Duration timeout = own > Duration::zero() ? own : core().options().start_timeout;
   mine.start_until = Now(turn) + timeout;
 }
 
@@ -154,7 +156,7 @@ After ActorCell::StopAfterFailure(Turn& turn, const Failure& failure) {
 void ActorCell::ShareWithSiblings(Directive directive) {
   const Strategy strategy = supervisor().policy().strategy;
   if (strategy == Strategy::kOneForOne || !parent_) return;
-  for (const auto& sibling : parent_->extras().children.All()) {
+  for (const auto& sibling : parent_->family().children.All()) {
     if (sibling.get() == this) continue;
     // Ids rise with every spawn.
     if (strategy == Strategy::kRestForOne && sibling->id() < id()) continue;
@@ -171,13 +173,13 @@ After ActorCell::Escalate(const Failure& failure) {
       LogLevel::kWarn, "actor failed and escalates to its parent",
       {{"actor", Path()}, {"class", ClassText()}, {"why", failure.status.ToString()}});
   state_ = State::kEscalated;
-  parent_->extras().escalations.Add({CellPtr<ActorCell>::Share(this), failure});
+  parent_->family().escalations.Add({CellPtr<ActorCell>::Share(this), failure});
   parent_->Signal(kEscalationSignal);
   return After::kGoOn;
 }
 
 After ActorCell::TakeEscalations(Turn& turn) {
-  std::vector<Escalation> arrived = extras().escalations.Take();
+  std::vector<Escalation> arrived = family().escalations.Take();
   // Whatever it is about to become, they come along.
   if (arrived.empty() || state_ == State::kStopping || state_ == State::kRestarting) {
     return After::kGoOn;
@@ -188,7 +190,7 @@ After ActorCell::TakeEscalations(Turn& turn) {
       absl::StrCat(arrived.front().child->Path(), " failed", failure.message.empty() ? "" : " on ",
                    failure.message, ": ", std::string(failure.status.message())));
   for (Escalation& escalation : arrived) {
-    extras().undecided.push_back(std::move(escalation.child));
+    family().undecided.push_back(std::move(escalation.child));
   }
   if (state_ == State::kEscalated) return After::kGoOn;  // its own parent decides for all of them
   if (factory_ == nullptr) {
@@ -196,12 +198,14 @@ After ActorCell::TakeEscalations(Turn& turn) {
     return BeginStop(turn);
   }
   const Status why = failure.status;
-  extras().failure = std::move(failure);
+  failures().thrown = std::move(failure);
   return Fail(turn, why);
 }
 
 After ActorCell::Resume(Turn& turn) {
-  for (const auto& child : std::exchange(extras().undecided, {})) child->Signal(kResumeSignal);
+  if (Family* have = family_if_any(); have != nullptr) {
+    for (const auto& child : std::exchange(have->undecided, {})) child->Signal(kResumeSignal);
+  }
   if (!has_object_) {
     // It failed before there was anything to go on with.
     const std::optional<Duration> pause =
@@ -222,34 +226,36 @@ After ActorCell::Resume(Turn& turn) {
 
 After ActorCell::BeginRestart(Turn& turn, Duration pause, bool keep_object) {
   state_ = State::kRestarting;
-  extras().next_pause = pause;
-  extras().undecided.clear();
+  failures().next_pause = pause;
+  family().undecided.clear();
   StopTimers();
   UnwatchAll();
   if (!keep_object) DestroyObject();
-  return extras().children.StopStarted() ? Rebuild(turn) : After::kGoOn;
+  // What has no child yet takes none until Rebuild(), either: its OnStop may want to spawn one.
+  return family().children.StopStarted() ? Rebuild(turn) : After::kGoOn;
 }
 
 After ActorCell::Rebuild(Turn& turn) {
   RunOnStop(turn);
   StopTimers();
   DestroyObject();
-  extras().children.Reopen();
-  if (extras().next_pause == Duration::zero()) return Construct(turn);
-  extras().pause = CellTimer::Arm(*turn.worker, Now(turn) + extras().next_pause,
-                                  CellPtr<MailboxCell>::Share(this), kPauseOverSignal);
+  family().children.Reopen();
+  Failures& mine = failures();
+  if (mine.next_pause == Duration::zero()) return Construct(turn);
+  mine.pause = CellTimer::Arm(*turn.worker, Now(turn) + mine.next_pause,
+                              CellPtr<MailboxCell>::Share(this), kPauseOverSignal);
   return After::kGoOn;
 }
 
 void ActorCell::Restarted(Turn& turn) {
-  if (std::exchange(extras().start_failures, 0) != 0) {
+  if (std::exchange(failures().start_count, 0) != 0) {
     Publish<ActorStarted>(turn);  // it took more than one try
     return;
   }
-  ++extras().restart_count;
+  ++failures().restart_count;
   ClassMetrics::AddOne(turn.worker->class_metrics().EntryOf(ClassName()).restarts);
   Publish<ActorRestarted>(turn);
-  for (const auto& child : extras().children.All()) {
+  for (const auto& child : LivingChildren()) {
     if (child->spawned_by_start()) continue;  // new already
     if (!child->Request(LifeOrder::kRestart).ok()) child->RequestStop();
   }

@@ -1,5 +1,6 @@
 #include "actor/death_watch.h"
 
+#include <memory>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -37,7 +38,9 @@ void UnwatchActor(Turn& turn, Cell* watched) {
 
 Status ActorCell::Watch(ActorCell* target) {
   if (target == this) return absl::InvalidArgumentError("an actor cannot watch itself");
-  CellsById& watching = extras().watching;
+  std::unique_ptr<CellsById>& mine = extras().watching;
+  if (mine == nullptr) mine = std::make_unique<CellsById>();
+  CellsById& watching = *mine;
   if (watching.count(target->id()) != 0) return absl::OkStatus();
   if (watching.size() >= kWatchesPerActorMax) {
     return absl::ResourceExhaustedError(
@@ -46,8 +49,13 @@ Status ActorCell::Watch(ActorCell* target) {
   watching.emplace(target->id(), CellPtr<ActorCell>::Share(target));
   // One that never had a watcher does not look for any once it has closed: whoever finds it closed
   // afterwards tells itself.
-  if (target->closed() || !target->extras().watchers.Add(id(), CellPtr<ActorCell>::Share(this)) ||
-      (target->ClosedInOrder() && target->extras().watchers.Remove(id()))) {
+  if (target->closed()) {
+    target->TellTerminated(*this);
+    return absl::OkStatus();
+  }
+  Watchers& watchers = target->extras().watchers.Get();
+  if (!watchers.Add(id(), CellPtr<ActorCell>::Share(this)) ||
+      (target->ClosedInOrder() && watchers.Remove(id()))) {
     target->TellTerminated(*this);
   }
   return absl::OkStatus();
@@ -55,17 +63,23 @@ Status ActorCell::Watch(ActorCell* target) {
 
 void ActorCell::Unwatch(ActorCell* target) {
   ActorExtras* have = extras_if_any();
-  if (have != nullptr && have->watching.erase(target->id()) != 0) {
-    target->extras().watchers.Remove(id());
+  if (have != nullptr && have->watching != nullptr && have->watching->erase(target->id()) != 0) {
+    target->Forget(*this);
   }
 }
 
 void ActorCell::UnwatchAll() {
   ActorExtras* have = extras_if_any();
-  if (have == nullptr) return;
-  for (const auto& [target_id, target] : std::exchange(have->watching, {})) {
-    target->extras().watchers.Remove(id());
+  if (have == nullptr || have->watching == nullptr) return;
+  for (const auto& [target_id, target] : std::exchange(*have->watching, {})) {
+    target->Forget(*this);
   }
+}
+
+void ActorCell::Forget(const ActorCell& watcher) {
+  ActorExtras* have = extras_if_any();
+  Watchers* watchers = have == nullptr ? nullptr : have->watchers.IfAny();
+  if (watchers != nullptr) watchers->Remove(watcher.id());
 }
 
 void ActorCell::TellTerminated(ActorCell& watcher) const {
@@ -76,15 +90,17 @@ void ActorCell::TellTerminated(ActorCell& watcher) const {
 }
 
 void ActorCell::TellWatchers() {
-  ActorExtras* have = extras_.load(std::memory_order_seq_cst);
-  if (have == nullptr) return;
-  for (const auto& [watcher_id, watcher] : have->watchers.End()) TellTerminated(*watcher);
+  for (const auto& [watcher_id, watcher] : extras().watchers.Get().End()) {
+    TellTerminated(*watcher);
+  }
 }
 
 After ActorCell::OnTerminated(Turn& turn, Envelope* envelope) {
   const auto& terminated = *static_cast<const Terminated*>(envelope->message());
   // An Unwatch() or a restart may have overtaken it.
-  if (extras().watching.erase(terminated.id) == 0 || actor_class().on_terminated == nullptr) {
+  CellsById* watching = extras().watching.get();
+  if (watching == nullptr || watching->erase(terminated.id) == 0 ||
+      actor_class().on_terminated == nullptr) {
     FinishEnvelope(envelope);
     return After::kGoOn;
   }

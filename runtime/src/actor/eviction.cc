@@ -72,7 +72,7 @@ void ActorCell::ChooseVictims(Turn& turn) {
 }
 
 std::vector<CellPtr<ActorCell>> ActorCell::LivingChildren() const {
-  ActorExtras* have = extras_if_any();
+  Family* have = family_if_any();
   return have == nullptr ? std::vector<CellPtr<ActorCell>>() : have->children.All();
 }
 

@@ -17,8 +17,10 @@ After ActorCell::AfterMessage(Turn& turn) {
   had_message_ = true;
   const uint64_t handled = mine.handled.load(std::memory_order_relaxed) + 1;
   mine.handled.store(handled, std::memory_order_relaxed);
-  const Status returned = std::exchange(mine.failure.status, absl::OkStatus());
-  if (!returned.ok()) return FailWhenAlone(turn, returned);
+  if (mine.failures != nullptr) {
+    const Status returned = std::exchange(mine.failures->thrown.status, absl::OkStatus());
+    if (!returned.ok()) return FailWhenAlone(turn, returned);
+  }
   if (mine.passivate_after_messages == 0 || handled < mine.passivate_after_messages ||
       mine.passivation_paused || StopRequested() || HasAwayTurns()) {
     return After::kGoOn;
@@ -83,9 +85,8 @@ After ActorCell::Evicted(Turn& turn) {
     return After::kGoOn;
   }
   // What it was chosen for may have changed.
-  ActorExtras& mine = extras();
-  if (state_ != State::kRunning || mine.passivation_paused || HasMessages() ||
-      !mine.children.All().empty()) {
+  if (state_ != State::kRunning || extras().passivation_paused || HasMessages() ||
+      !LivingChildren().empty()) {
     return After::kGoOn;
   }
   Publish<ActorEvicted>(turn);

@@ -359,8 +359,8 @@ StatusOr<CellPtr<Cell>> NewRouter(SystemCore* core, std::string_view name,
   const bool spawns = spawner != nullptr;
   const size_t size = spawns ? options.size : given.size();
   if (Status valid = Validate(options, name, size); !valid.ok()) return valid;
-  // An option that its cell keeps: with room for that it looks for children when it is stopped, and
-  // who stops it before there is a routee is seen by those that come.
+  // An option that its cell keeps: with room for that it closes its family when it is stopped, and
+  // a routee that comes too late is refused.
   const SpawnOptions kept{.start_tries = 1};
   StatusOr<Ref<PoolApi>> pool = Spawn<Pool>(core, nullptr, &kept, name);
   if (!pool.ok()) return pool.status();

@@ -28,6 +28,7 @@ struct DebuggerTypes {
   const Envelope* envelope;
   const ActorCell* actor;
   const ActorExtras* extras;
+  const Family* family;
   const ActorFactory* factory;
   const SideMail* side_mail;
   const ChosenMailbox* mailbox;
