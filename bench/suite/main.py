@@ -205,7 +205,8 @@ def run_soak(arguments):
     path.write_text(json.dumps({"machine": machine, **found.as_json()}, indent=1) + "\n")
     (arguments.out / "soak.html").write_text(page.render_soak(found, machine))
     say_over_progress(tables.aligned(found.table()))
-    say(f"{found.verdict}\nreport: {path.with_suffix('.html')}")
+    say(tables.aligned(found.alive()))
+    say(f"{found.heap}\n{found.verdict}\nreport: {path.with_suffix('.html')}")
     return 0 if found.flat else 1
 
 

@@ -120,8 +120,9 @@ def _latencies(results, load, text):
 
 def render_soak(found, machine):
     body = ["<h1>Quern under sustained load</h1>", f'<p class="soft">{html.escape(fingerprint.in_words(machine))}</p>',
-            f"<p>{html.escape(found.verdict)}</p>", plot.course("MiB", found.seconds(), found.mebibytes()),
-            *_section("What was done", found.table())]
+            f"<p>{html.escape(found.verdict)}; {html.escape(found.heap)}</p>",
+            plot.course("MiB", found.seconds(), found.mebibytes()),
+            *_section("What was done", found.table()), *_section("What there was", found.alive())]
     return _page("Quern under sustained load", body)
 
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from figures import duration, median, readable
 
 MINUTES = 10
-WARM_UP = 0.1        # of the time: pools fill, tables grow
+WARM_UP = 0.1        # of the time: pools fill, tables grow ...
+WARM_UP_MIN = 30     # ... to their bounds, in seconds
 GROWTH_MAX = 0.03    # of the second half over the first
-SECONDS_MIN = 20     # below it nothing is told
+SECONDS_MIN = 60     # below it nothing is told
 SPARE_SECONDS = 60   # for a last second that takes long
 
 _COUNTS = (("tells", "tells"), ("asks", "asks"), ("grain_asks", "grain asks"), ("spawns", "actors come and gone"),
            ("ticks", "timers"), ("refused", "refused"))
+_NOW = (("transient", "transient actors"), ("active_grains", "active grains"))
 
 
 class Broken(Exception):
@@ -33,9 +35,13 @@ class Found:
     def mebibytes(self):
         return [sample["rss_bytes"] / 2**20 for sample in self.samples]
 
+    @property
+    def warm_up(self):
+        return max(WARM_UP_MIN, int(len(self.samples) * WARM_UP))
+
     def halves(self):
         """Resident MiB, the median of either half after the warm-up."""
-        steady = self.mebibytes()[int(len(self.samples) * WARM_UP):]
+        steady = self.mebibytes()[self.warm_up:]
         middle = len(steady) // 2
         return median(steady[:middle]), median(steady[middle:])
 
@@ -64,6 +70,18 @@ class Found:
         last = self.samples[-1]
         rows = [["done", "in all", "a second"]]
         return rows + [[title, readable(last[key]), readable(last[key] / last["second"])] for key, title in _COUNTS]
+
+    @property
+    def heap(self):
+        """What tells growing use from memory that malloc keeps between what is in use."""
+        first, last = (self.samples[place]["heap_bytes"] / 2**20 for place in (len(self.samples) // 2, -1))
+        return f"malloc has handed out {last:.1f} MiB at the end, {first:.1f} at half time"
+
+    def alive(self):
+        """How many there are, the fewest and the most after the warm-up."""
+        steady = self.samples[self.warm_up:] or self.samples
+        return [["alive", "fewest", "most"]] + [[title, readable(min(sample[key] for sample in steady)),
+                                                 readable(max(sample[key] for sample in steady))] for key, title in _NOW]
 
     def as_json(self):
         return {"seconds": self.wanted_seconds, "flat": self.flat, "verdict": self.verdict, "samples": self.samples}

@@ -72,6 +72,10 @@ class TargetsTest(unittest.TestCase):
         self.assertEqual(self.verdict(quern=70e6, peer=60e6, floor=100e6), "met")
         self.assertEqual(self.verdict(quern=39e6, peer=10e6, floor=100e6), "missed")
 
+    def test_a_row_without_a_target_has_no_verdict(self):
+        results = results_of({("quern", "idle-passivated"): [400.0] * 3})
+        self.assertEqual(targets.standings(results, [])[0].verdict, "-")
+
     def test_placement_by_hand_decides_nothing(self):
         results = results_of({("quern", "big"): [10e6] * 3, ("caf", "big"): [10e6] * 3,
                               ("actix-together", "big"): [1e6] * 3})
@@ -122,17 +126,19 @@ class SoakTest(Folder):
             import sys
             for second in range(1, int(sys.argv[1]) + 1):
                 rss = {memory}
-                print('{{"second":%d,"rss_bytes":%d,"tells":1,"asks":1,"grain_asks":1,"spawns":1,"ticks":1,"refused":0}}' % (second, rss))
+                print('{{"second":%d,"rss_bytes":%d,"heap_bytes":1048576,"transient":7,"active_grains":8,"tells":1,"asks":1,"grain_asks":1,"spawns":1,"ticks":1,"refused":0}}' % (second, rss))
             {last}
         """))]
 
-    def run_with(self, *program, seconds=40):
+    def run_with(self, *program, seconds=100):
         return soak.run(self.program_with(*program), seconds, 2, lambda child: None, lambda text: None)
 
     def test_memory_that_stays_is_flat_whatever_the_warm_up_took(self):
-        found = self.run_with("2**20 * (1 if second < 4 else 100)")
+        found = self.run_with("2**20 * (1 if second < 30 else 100)")
         self.assertTrue(found.flat, found.verdict)
         self.assertIn("polyline", page.render_soak(found, MACHINE))
+        self.assertEqual(found.heap, "malloc has handed out 1.0 MiB at the end, 1.0 at half time")
+        self.assertIn(["active grains", "8.00", "8.00"], found.alive())
 
     def test_memory_that_grows_is_told(self):
         found = self.run_with("2**20 * (100 + second)")

@@ -1,4 +1,4 @@
-// What the kernel says of this process.
+// What the kernel and malloc say of this process.
 
 #ifndef QUERN_BENCH_PROCESS_H_
 #define QUERN_BENCH_PROCESS_H_
@@ -11,6 +11,8 @@ namespace quern::bench {
 int64_t ResidentBytes();
 // The most that it ever was.
 int64_t ResidentBytesMax();
+// What malloc has handed out and not got back. Takes the lock of each of its arenas in turn.
+int64_t HeapBytes();
 
 }  // namespace quern::bench
 
