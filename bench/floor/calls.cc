@@ -1,8 +1,11 @@
 // A virtual call, a look at the clock, an atomic that nobody else wants.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <thread>
+#include <vector>
 
 #include "floor.h"
 
@@ -50,6 +53,38 @@ Outcome ClockRead(const Setup& setup) {
   }
   Outcome outcome{.messages = setup.size, .took = watch.Stop()};
   outcome.Check("steps back", static_cast<double>(back), 0);
+  return outcome;
+}
+
+Outcome ClockPauses(const Setup& setup) {
+  struct Line {
+    int64_t readings = 0;
+    int64_t longest = 0;
+  };
+  std::vector<Line> lines(static_cast<size_t>(setup.workers));
+  std::vector<std::thread> threads;
+  Stopwatch watch;
+  const int64_t end = Nanoseconds() + setup.size * 1'000'000;
+  for (Line& line : lines) {
+    threads.emplace_back([&line, end] {
+      Line mine;
+      for (int64_t last = Nanoseconds(); last < end; ++mine.readings) {
+        const int64_t now = Nanoseconds();
+        mine.longest = std::max(mine.longest, now - last);
+        last = now;
+      }
+      line = mine;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  Outcome outcome{.messages = 0, .took = watch.Stop()};
+  int64_t longest = 0;
+  for (const Line& line : lines) {
+    outcome.messages += line.readings;
+    longest = std::max(longest, line.longest);
+  }
+  outcome.figures = {{"max_ns", static_cast<double>(longest)}};
+  outcome.Check("it has looked", longest > 0, true);
   return outcome;
 }
 

@@ -26,6 +26,9 @@ Outcome AllocateAcross(const Setup& setup);
 Outcome VirtualCall(const Setup& setup);
 Outcome ClockRead(const Setup& setup);
 Outcome FetchAdd(const Setup& setup);
+// Every worker thread does nothing but look at the clock, for so many milliseconds as the size
+// says.
+Outcome ClockPauses(const Setup& setup);
 
 // Round trips between two threads, that sleep or spin.
 Outcome FutexRoundTrip(const Setup& setup);

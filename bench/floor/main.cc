@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
                          {"allocate-across", 5'000'000, &AllocateAcross},
                          {"virtual-call", 200'000'000, &VirtualCall},
                          {"clock-read", 10'000'000, &ClockRead},
+                         {"clock-pauses", 1'000, &ClockPauses},
                          {"fetch-add", 100'000'000, &FetchAdd},
                          {"futex-round-trip", 20'000, &FutexRoundTrip},
                          {"spin-round-trip", 1'000'000, &SpinRoundTrip},

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 WORKERS = 2
 SCALE_BY = ("loop-pair", "loop-pair-flagged")  # of the floor; the best counts
 ROUNDS = 5          # kept runs a cell, interleaved: A B C A B C
-ATTEMPTS = 9        # at most, kept or not
+SPARE_ATTEMPTS = 4  # beyond, for runs that are not kept
+# Where pauses of the machine, a few in a second, decide: with five runs their median is a matter of luck.
+ROUNDS_OF = {"ask-load-10": 15, "ask-load-50": 15, "ask-load-80": 15, "clock-pauses": 15}
 KEPT_MIN = 3        # below it a cell is marked: all its runs are shown
 OTHER_LOAD_MAX = 0.12  # cores that everybody else used during a run that is kept
 LIMIT_SECONDS = 30  # of one run
@@ -149,6 +151,7 @@ GROUPS = tuple((plain, *(feature.with_it for feature in FEATURES if feature.plai
 
 # Asks by a schedule: (workload, load in words).
 LOADS = (("ask-load-10", "10 %"), ("ask-load-50", "50 %"), ("ask-load-80", "80 %"))
+PAUSES = "clock-pauses"   # of the floor; what stands beside them
 QUANTILES = (("p50_ns", "p50"), ("p99_ns", "p99"), ("p999_ns", "p99.9"), ("max_ns", "longest"))
 
 # What else Quern's program has and the table of targets has not.

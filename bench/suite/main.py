@@ -117,6 +117,7 @@ def plan_for(all_systems, chosen, arguments, seconds):
     floors = [name for name in floor.sizes if _needed(name, chosen, arguments)]
     workloads = [(name, [floor]) for name in floors] + [pair for pair in workloads if pair[1]]
     return schedule.Plan(workloads, seconds, rounds=catalog.QUICK_ROUNDS if arguments.quick else catalog.ROUNDS,
+                         rounds_of={} if arguments.quick else catalog.ROUNDS_OF,
                          divide=catalog.QUICK_DIVIDES if arguments.quick else 1)
 
 
@@ -128,6 +129,8 @@ def _needed(floor, chosen, arguments):
     for row in catalog.ROWS:
         if row.name in chosen:
             stands_on.update(row.floor)
+        if row.name in chosen and row.name in dict(catalog.LOADS):
+            stands_on.add(catalog.PAUSES)
     return floor in stands_on
 
 
@@ -221,6 +224,8 @@ def report(results, arguments):
         if len(rows) > 1:
             say("\n" + tables.aligned(rows))
     say("\n" + "\n".join([*tables.machine_lines(results), tables.disturbed_line(results)]))
+    if pauses := tables.pause_line(results):
+        say(pauses)
     say(f"report: {arguments.out / 'report.html'}")
     broken = [f"{run.system}, {run.workload}: {run.trouble}" for run in results.runs if run.trouble and run.system == "quern"]
     for text in dict.fromkeys(broken):

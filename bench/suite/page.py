@@ -50,7 +50,7 @@ def render(results, standings):
     if len(latencies := tables.latency_table(results)) > 1:
         body += _section("Latency under load", latencies, "Asks are fired by a schedule that does not wait for the answers, at a "
                          "share of the peak that the same process measured first; each counts from the moment at which it "
-                         "should have been fired.")
+                         f"should have been fired. {tables.pause_line(results)}")
         body += [_latencies(results, load, text) for load, text in catalog.LOADS]
     body.append("<h2>Side by side</h2>")
     body += [_picture(results, standing) for standing in standings]

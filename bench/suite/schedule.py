@@ -21,8 +21,15 @@ class Plan:
     workloads: list                 # of (workload, or a tuple of them, systems)
     seconds: float                  # for all of it
     rounds: int = catalog.ROUNDS
-    attempts: int = catalog.ATTEMPTS
+    rounds_of: dict = field(default_factory=dict)  # where they are others
+    spare: int = catalog.SPARE_ATTEMPTS
     divide: int = 1
+
+    def rounds_for(self, workload):
+        return self.rounds_of.get(workload, self.rounds)
+
+    def attempts_for(self, workload):
+        return self.rounds_for(workload) + self.spare
 
 
 @dataclass
@@ -38,7 +45,8 @@ class Cell:
         return sum(1 for run in self.runs if run.trouble) >= BROKEN_AFTER
 
     def wants_more(self, plan):
-        return not self.broken() and len(self.kept()) < plan.rounds and len(self.runs) < plan.attempts
+        return (not self.broken() and len(self.kept()) < plan.rounds_for(self.workload)
+                and len(self.runs) < plan.attempts_for(self.workload))
 
 
 class Quiet:
@@ -76,9 +84,9 @@ class Schedule:
         end = self._begin + self._plan.seconds
         groups = [((names,) if isinstance(names, str) else names, systems) for names, systems in self._plan.workloads]
         for index, (names, systems) in enumerate(groups):
-            left = sum(len(others) for others, _ in groups[index:])
+            left = sum(self._weight(others) for others, _ in groups[index:])
             # What others leave over may be used, but not all of it by one.
-            share = max(0.0, end - self._clock()) * len(names) / left
+            share = max(0.0, end - self._clock()) * self._weight(names) / left
             cells = [Cell(system, name) for name in names for system in systems]
             self._run_cells(cells, index, min(end, self._clock() + 2 * share))
             runs += [run for cell in cells for run in cell.runs]
@@ -86,8 +94,11 @@ class Schedule:
                 self._say_cells(name, [cell for cell in cells if cell.workload == name])
         return runs
 
+    def _weight(self, names):
+        return sum(self._plan.rounds_for(name) for name in names)
+
     def _run_cells(self, cells, index, end):
-        for round_number in range(self._plan.attempts):
+        for round_number in range(max(self._plan.attempts_for(cell.workload) for cell in cells)):
             wanting = [cell for cell in cells if cell.wants_more(self._plan)]
             if not wanting:
                 return

@@ -97,6 +97,16 @@ def latency_table(results):
     return rows
 
 
+def pause_line(results):
+    """What no tail is shorter than; empty: not measured."""
+    row = catalog.Row(catalog.PAUSES, "", "ns", figure="max_ns")
+    cell = results.cell(row, "floor")
+    if cell.value is None:
+        return ""
+    return (f"In a second in which every worker thread does nothing but look at the clock, one of them is away for {cell_text(cell)} ns "
+            f"at longest ({spread_text(cell)}): on such pauses of the machine all tails stand.")
+
+
 def peer_table(results, standings):
     """Every system that has a figure or trouble, a column each."""
     names = list(dict.fromkeys(cell.system for standing in standings for cell in standing.cells))

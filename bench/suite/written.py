@@ -2,6 +2,7 @@
 
 import tables
 
+LATENCY = "Latency under load"
 HEAD = """# Results
 
 Written by `./dev bench --write`; not edited by hand. Two worker threads in every system, medians of interleaved runs, every message
@@ -13,7 +14,7 @@ def render(results, standings):
     parts = [HEAD, "\n".join(tables.machine_lines(results)), tables.disturbed_line(results)]
     for title, rows in (("Targets", tables.target_table(standings)), ("", tables.ratio_table(results)),
                         ("What features cost", tables.feature_table(results)),
-                        ("Latency under load", tables.latency_table(results)),
+                        (LATENCY, tables.latency_table(results)),
                         ("Everybody", tables.peer_table(results, standings)),
                         ("Cores busy, and memory", tables.cost_table(results, standings)),
                         ("All of Quern's workloads", tables.own_table(results)),
@@ -21,6 +22,8 @@ def render(results, standings):
                         ("Micro cases", tables.micro_table(results))):
         if len(rows) > 1:
             parts.append((f"## {title}\n\n" if title else "") + tables.markdown(rows))
+            if title == LATENCY and (pauses := tables.pause_line(results)):
+                parts.append(pauses)
     systems = [f"- {system['title']}: {system['missing'] and 'not at hand, ' + system['missing'] or system['version'] or '-'}"
                for system in results.systems if system["name"] != "floor"]
     parts.append("## Systems\n\n" + "\n".join(systems))

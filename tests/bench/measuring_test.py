@@ -120,8 +120,28 @@ class ScheduleTest(unittest.TestCase):
 
     def test_disturbed_runs_are_repeated_up_to_a_bound(self):
         runner = FakeRunner(lambda system, n: Run(system, "w", line(1), kept=system != "B"))
-        schedule_runs(runner, names="AB", rounds=2, attempts=4)
+        schedule_runs(runner, names="AB", rounds=2, spare=2)
         self.assertEqual((runner.order.count("A"), runner.order.count("B")), (2, 4))
+
+    def test_a_workload_may_have_rounds_and_time_of_its_own(self):
+        runner = FakeRunner()
+        now = iter(range(10**9))
+        schedule_runs(runner, names="A", workloads=("v", "w"), rounds=2, rounds_of={"w": 6}, seconds=1e6,
+                      clock=lambda: next(now))
+        self.assertEqual("".join(runner.order), "A" * 8)
+        system = systems.System("A", "A", ["x"], sizes={"v": 10, "w": 10})
+        plan = schedule.Plan([("v", [system]), ("w", [system])], 100, rounds=2, rounds_of={"w": 6}, spare=100)
+        clock = [0.0]
+        runner = FakeRunner(lambda name, n: Run(name, "w", line(1), kept=False))
+        run = runner.run
+
+        def ten_seconds(*arguments):
+            clock[0] += 10
+            return run(*arguments)
+
+        runner.run = ten_seconds
+        runs = schedule.Schedule(plan, runner, lambda text: None, quiet=NoWait(), clock=lambda: clock[0]).run()
+        self.assertEqual([sum(r.workload == name for r in runs) for name in "vw"], [5, 5])
 
     def test_what_breaks_twice_is_left_alone(self):
         runner = FakeRunner(lambda system, n: Run(system, "w", trouble="crashes: SIGSEGV" if system == "B" else "",

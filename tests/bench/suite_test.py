@@ -117,6 +117,10 @@ class FeaturesTest(unittest.TestCase):
         rows = tables.latency_table(results)
         self.assertEqual([row[0] for row in rows[1:]], ["50 %, p50", "50 %, p99", "50 %, p99.9", "50 %, longest", "50 %, peak, asks/s"])
         self.assertEqual(rows[0][1:], ["quern", "CAF"])
+        self.assertEqual(tables.pause_line(results), "")
+        results.runs += [Run("floor", catalog.PAUSES, line(1e7, max_ns=3e6)) for _ in range(3)]
+        self.assertIn("3.00 M ns", tables.pause_line(results))
+        self.assertIn(tables.pause_line(results), written.render(results, targets.standings(results, [])))
         self.assertIn("polyline", page.render(results, targets.standings(results, [])))
 
 

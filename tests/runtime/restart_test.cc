@@ -236,6 +236,9 @@ TEST_F(OrderTest, WhatOnStopSpawnsInARestartIsRefused) {
 
   EXPECT_EQ(refused, 2);
   EXPECT_FALSE(system_.Find<TryApi>("/a/child").ok());
+  actor.Stop();
+  Settle();  // it has counted once more
+  EXPECT_EQ(refused, 3);
 }
 
 TEST_F(OrderTest, ASuspendedActorStops) {
