@@ -13,14 +13,19 @@ if(QUERN_SANITIZE)
   target_link_options(quern_options INTERFACE -fsanitize=${QUERN_SANITIZE})
 endif()
 if(QUERN_SANITIZE MATCHES "thread")
-  # Debian's abseil is not built for ThreadSanitizer: the program's calls of its Mutex go through tsan_absl.cc.
+  # Debian's abseil is not built for ThreadSanitizer: the program's calls of its locks go through tsan_absl.cc.
   add_library(quern_tsan_absl STATIC ${CMAKE_CURRENT_LIST_DIR}/tsan_absl.cc)
   target_compile_features(quern_tsan_absl PRIVATE cxx_std_20)
   target_compile_options(quern_tsan_absl PRIVATE -fsanitize=${QUERN_SANITIZE})
   target_link_libraries(quern_tsan_absl PUBLIC absl::synchronization)
-  foreach(function D1Ev 4LockEv 7TryLockEv 6UnlockEv 5AwaitERKNS0_9ConditionE
-                   16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE)
-    target_link_options(quern_options INTERFACE -Wl,--wrap=_ZN4absl7debian35Mutex${function})
+  foreach(function N4absl7debian35MutexD1Ev N4absl7debian35Mutex4LockEv N4absl7debian35Mutex7TryLockEv
+                   N4absl7debian35Mutex6UnlockEv N4absl7debian35Mutex5AwaitERKNS0_9ConditionE
+                   N4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE
+                   N4absl7debian37CondVar4WaitEPNS0_5MutexE
+                   N4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE
+                   N4absl7debian312Notification6NotifyEv NK4absl7debian312Notification19WaitForNotificationEv
+                   NK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE)
+    target_link_options(quern_options INTERFACE -Wl,--wrap=_Z${function})
   endforeach()
   target_link_libraries(quern_options INTERFACE quern_tsan_absl)
 endif()

@@ -39,10 +39,10 @@ struct Echo : Actor<EchoApi> {
 
 class AsioBridgeTest : public ::testing::Test {
  protected:
+  asio::io_context io_;  // outlives the system, whose worker may be on its way out of it
   testing::FakeClock clock_;
   System system_{SystemOptions{.name = "test", .workers = 1, .clock = &clock_}};
   Ref<EchoApi> echo_ = system_.Spawn<Echo>("echo").value();
-  asio::io_context io_;
 };
 
 TEST_F(AsioBridgeTest, ACallbackRunsOnTheExecutorAndNeverInsideTheCall) {

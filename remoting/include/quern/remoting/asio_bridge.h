@@ -9,6 +9,8 @@
 // The handler runs on its associated executor, else on the one given, never inside the call; the
 // operation counts as work of it. Cancellation (terminal, partial or total) gives the ask up: the
 // answer is CANCELLED and the actor may have run. Failure codes are those of Ref::Ask. Thread-safe.
+// The executor's context outlives the system of the Ref: when the handler runs, the worker that has
+// posted it may still be on its way out of Asio.
 
 #ifndef QUERN_REMOTING_ASIO_BRIDGE_H_
 #define QUERN_REMOTING_ASIO_BRIDGE_H_
