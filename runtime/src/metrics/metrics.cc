@@ -61,7 +61,7 @@ std::string_view HelpOf(std::string_view name) {
       {names::kStackBytes, "Most of a stack that a measured turn has used."},
       {names::kRunnerStackBytes, "Most of a stack that anything has used, where it was measured."},
       {names::kHandlerSeconds, "Time that a handler held its worker; its waits are left out."},
-      {names::kMailboxDepth, "Messages that waited when a turn began, 256 at most."},
+      {names::kMailboxDepth, "Messages that waited when a turn began, 64 at most."},
       {names::kMailboxWaitSeconds, "Time from a message's arrival to its handler."},
   };
   for (const Help& help : kHelp) {
