@@ -42,6 +42,12 @@ class WorkloadsTest(unittest.TestCase):
                 self.assertEqual(ended.returncode, 2)
                 self.assertEqual(ended.stdout, "")
 
+    def test_help_is_no_mistake(self):
+        for word in ("--help", "-h"):
+            ended = run(word)
+            self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+            self.assertIn("--size N", ended.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
