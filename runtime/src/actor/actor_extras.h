@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,7 +19,6 @@
 #include "actor/actor_timers.h"
 #include "actor/children.h"
 #include "actor/death_watch.h"
-#include "actor/kept_text.h"
 #include "actor/made_once.h"
 #include "actor/restart_budget.h"
 #include "actor/state_stack.h"
@@ -85,7 +85,7 @@ struct ActorExtras {
   // Anybody's.
   MadeOnce<Family> family;
   MadeOnce<Watchers> watchers;
-  KeptText path;
+  MadeOnce<const std::string> path;
   std::atomic<bool> to_be_suspended{false};
   // Written on the actor's turn, read by the root for eviction.
   std::atomic<bool> passivation_paused{false};

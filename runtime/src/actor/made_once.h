@@ -4,6 +4,9 @@
 //   if (Watchers* have = watchers.IfAny(); have != nullptr) ...
 //   watchers.Get().Add(id, watcher);
 //
+//   MadeOnce<const std::string> path;
+//   std::string_view text = path.Get([&] { return Path(); });  // the same whoever calls it
+//
 // Thread-safe: two may make one at once, and one of them is kept.
 
 #ifndef QUERN_RUNTIME_SRC_ACTOR_MADE_ONCE_H_
@@ -29,8 +32,12 @@ class MadeOnce {
   T* IfAny() const { return PointerOf(kept_.load(std::memory_order_seq_cst)); }
 
   T& Get() {
+    return Get([] { return T(); });
+  }
+  template <typename F>
+  T& Get(const F& make) {
     if (T* have = IfAny(); have != nullptr) return *have;
-    auto* made = new T;
+    auto* made = new T(make());
     T* const kept = Keep(reinterpret_cast<uintptr_t>(made));
     if (kept != made) delete made;
     return *kept;

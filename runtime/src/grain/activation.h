@@ -25,7 +25,7 @@
 #include <absl/base/thread_annotations.h>
 
 #include "actor/actor_timers.h"
-#include "actor/kept_text.h"
+#include "actor/made_once.h"
 #include "actor/mailbox_cell.h"
 #include "mailbox/side_mail.h"
 #include "quern/runtime/fiber_sync.h"
@@ -206,7 +206,7 @@ class Activation final : public MailboxCell {
   std::unique_ptr<ActorTimers> timers_;  // made by the first
   std::unique_ptr<SideMail> side_mail_;
 
-  KeptText path_;
+  MadeOnce<const std::string> path_;
   std::atomic<ActivationState> state_{ActivationState::kActivating};
   std::atomic<int64_t> last_active_{0};
   static constexpr int64_t kNotYet = INT64_MIN;

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "actor/kept_text.h"
+#include "actor/made_once.h"
 #include "grain/shortcut.h"
 #include "quern/runtime/grain_id.h"
 #include "quern/runtime/internal/cell.h"
@@ -55,7 +55,7 @@ class GrainProxyCell final : public ProxyCell {
   const GrainId id_;
   const Status valid_;
   Shortcut shortcut_;
-  KeptText path_;
+  MadeOnce<const std::string> path_;
 };
 
 class RemoteActorCell final : public ProxyCell {
